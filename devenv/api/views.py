@@ -1,0 +1,219 @@
+"""What a front end may know: frozen view models and status enumerations.
+
+Views are values. A front end holds the newest one and never asks the engine, the link or a file.
+Times are seconds since the epoch, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class EnvStatus(enum.StrEnum):
+    """The state of an environment: a word for machines, `sentence` for people."""
+
+    ABSENT = "absent"
+    CREATING = "creating"
+    BUILDING = "building"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    PAUSED = "paused"
+    BROKEN = "broken"
+    ENGINE_LOST = "engine-lost"
+
+    @property
+    def sentence(self) -> str:
+        return {
+            "absent": "No container yet; `devenv up` makes one.",
+            "creating": "The container is being created.",
+            "building": "The image is being built.",
+            "starting": "The container is starting.",
+            "running": "The container is running.",
+            "stopped": "The container is stopped; `devenv start` continues.",
+            "paused": "The container is paused.",
+            "broken": "The container does not start; see `devenv logs --build`.",
+            "engine-lost": "The container engine does not answer.",
+        }[self.value]
+
+
+class RunState(enum.StrEnum):
+    STARTING = "starting"
+    RUNNING = "running"
+    EXITED = "exited"
+    SIGNALED = "signaled"
+    OOM = "oom"
+    LOST = "lost"
+    FAILED = "failed"
+
+    @property
+    def live(self) -> bool:
+        return self in (RunState.STARTING, RunState.RUNNING)
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """Base of the views. Unknown fields are ignored, so that an older front end reads a newer supervisor."""
+
+
+class DriftView(View):
+    """One property that differs between the configuration and the container."""
+
+    property: str
+    wanted: str
+    actual: str
+    live: bool = False  # can be applied without a rebuild
+
+
+class RunView(View):
+    id: str
+    name: str
+    kind: str  # run | debug | test | service
+    state: RunState
+    argv: list[str]
+    cwd: str
+    tty: bool
+    started: float
+    ended: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    size: int = 0
+    dropped: int = 0
+    gap: tuple[int, int] | None = None
+    attached: int = 0
+    reason: str = ""
+
+
+class RunConfigView(View):
+    """A named run configuration of devenv.yaml, or a script found without one."""
+
+    name: str
+    command: str  # one line for people
+    kind: str  # script | module | command
+    found: bool = False  # not declared, found in the project
+    run: str | None = None  # id of its live run
+
+
+class PortView(View):
+    port: int  # in the container
+    host_port: int | None  # on host loopback; None: not forwarded
+    host: str = "127.0.0.1"
+    container_host: str = "127.0.0.1"
+    label: str = ""
+    source: str = "detected"  # configured | detected | service | debug | published | direct
+    protocol: str = "tcp"  # tcp | http | https | dap
+    process: str = ""  # command line of what listens, "" when nothing does
+    pid: int | None = None
+    listening: bool = False
+    url: str = ""  # without secrets
+    secret_url: str = ""  # with the token, for copy and open; never printed in lists
+    note: str = ""  # e.g. "8888 is taken by sshd (pid 12, root)"
+    tier: str = ""
+    connections: int = 0
+
+
+class ServiceView(View):
+    name: str
+    kind: str  # jupyter | tensorboard | command
+    state: str  # stopped | starting | running | failed | missing
+    declared: bool = True
+    run: str | None = None
+    port: int | None = None
+    url: str = ""
+    secret_url: str = ""
+    reason: str = ""
+
+
+class TestView(View):
+    id: str  # pytest node id
+    outcome: str  # running | passed | failed | skipped | error | xfailed | xpassed
+    seconds: float = 0.0
+    message: str = ""
+    file: str = ""  # host path
+    line: int = 0
+
+
+class TestsView(View):
+    run: str | None = None
+    state: str = "idle"  # idle | collecting | running | watching
+    collected: int = 0
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+    watching: bool = False
+    tests: list[TestView] = []
+
+
+class DebugView(View):
+    host: str
+    port: int
+    run: str | None = None
+    waiting: bool = False
+    attached: bool = False
+    note: str = ""
+
+
+class UsageView(View):
+    cpu_percent: float = 0.0  # of one core
+    cpus: float = 0.0
+    memory: int = 0
+    memory_limit: int | None = None
+    oom_kills: int = 0
+
+
+class EnvironmentView(View):
+    key: str
+    name: str
+    local_folder: str
+    config_file: str
+    status: EnvStatus
+    container: str = ""  # name
+    container_id: str = ""
+    image: str = ""
+    started: float | None = None
+    remote_user: str = ""
+    workspace_folder: str = ""
+    python: str = ""
+    python_version: str = ""
+    engine: str = ""
+    tier: str = ""
+    tier_reason: str = ""
+    adopted: bool = False
+    owner: str = ""  # "" ours
+    usage: UsageView = UsageView()
+    drift: list[DriftView] = []
+    notes: list[str] = []
+
+
+class Snapshot(View):
+    """All that a screen of one environment shows."""
+
+    environment: EnvironmentView
+    configs: list[RunConfigView] = []
+    runs: list[RunView] = []
+    services: list[ServiceView] = []
+    ports: list[PortView] = []
+    tests: TestsView = TestsView()
+    debug: DebugView | None = None
+
+
+class OutputChunk(View):
+    """A slice of a run's output, pulled by the viewport."""
+
+    start: int
+    end: int
+    size: int
+    data: bytes  # base64 on the wire
+    marks: list[tuple[int, int]] = []
+    gap: tuple[int, int] | None = None
+
+
+class ProgressView(View):
+    key: str
+    title: str = ""
+    fraction: float | None = None
+    detail: str = ""
+    done: bool = False
+    ok: bool = True

@@ -1,0 +1,179 @@
+"""The place that holds containers, as the rest of devenv sees it. No Docker type may appear here.
+
+Concurrency: every call may overlap with every other. An error raised by one call says nothing about later calls,
+except `EngineMissing`: the engine does not answer at the moment (it may come back).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EngineInfo:
+    version: str
+    api_version: str
+    os: str  # "linux"
+    name: str  # engine's host name
+    endpoint: str  # unix:///var/run/docker.sock, tcp://..., ssh://...
+    live_restore: bool
+    rootless: bool
+    userns_remap: bool
+    security_options: tuple[str, ...]
+    runtimes: tuple[str, ...]
+    has_buildx: bool
+    has_compose: bool
+    cpus: int
+    memory: int  # bytes
+    raw: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_local_socket(self) -> bool:
+        return self.endpoint.startswith("unix://")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ContainerSnapshot:
+    """What `inspect` says, reduced to what devenv uses. `raw` is the engine's own object, for drift and metadata."""
+
+    id: str
+    name: str
+    image: str  # reference as given at creation
+    image_id: str
+    status: str  # created | running | paused | restarting | removing | exited | dead
+    created: str  # RFC 3339, as the engine writes it (the lifecycle markers need these bytes)
+    started_at: str
+    finished_at: str
+    exit_code: int
+    oom_killed: bool
+    labels: Mapping[str, str]
+    env: Mapping[str, str]
+    user: str
+    working_dir: str
+    network_mode: str
+    mounts: tuple[Mapping[str, Any], ...]
+    pid: int
+    raw: Mapping[str, Any] = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def running(self) -> bool:
+        return self.status in ("running", "paused")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ImageSnapshot:
+    id: str
+    tags: tuple[str, ...]
+    env: Mapping[str, str]
+    user: str
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
+    labels: Mapping[str, str]
+    architecture: str
+    size: int
+    raw: Mapping[str, Any] = dataclasses.field(repr=False, compare=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ExecResult:
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EngineEvent:
+    type: str  # container | image | ... | "engine" (action "lost" / "back", made by the adapter)
+    action: str  # start | die | stop | destroy | pause | unpause | oom | rename ...
+    id: str
+    attributes: Mapping[str, str]
+
+
+class Progress(Protocol):
+    """Where long work tells how far it is. Thread-safe; never raises; never blocks."""
+
+    def step(self, key: str, title: str) -> None: ...
+    def update(self, key: str, *, fraction: float | None = None, detail: str = "") -> None: ...
+    def line(self, key: str, text: str, stream: str = "stdout") -> None: ...
+    def done(self, key: str, *, ok: bool = True, detail: str = "") -> None: ...
+    def note(self, text: str, *, level: str = "info") -> None:
+        """A sentence the user should read once (level: info | warning)."""
+
+
+class ExecStream(Protocol):
+    """A hijacked exec: full duplex, half-close is NOT available (moby#38457); EOF is the protocol's business."""
+
+    exec_id: str
+
+    async def write(self, data: bytes) -> None: ...
+    async def read(self) -> tuple[int, bytes] | None:
+        """(1 stdout | 2 stderr, bytes), None at the end. With a tty everything is stream 1."""
+
+    async def exit_code(self) -> int | None: ...
+    async def resize(self, rows: int, columns: int) -> None: ...
+    async def close(self) -> None: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BuildRequest:
+    context: str  # host folder
+    dockerfile: str  # host path
+    tags: tuple[str, ...]
+    args: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    target: str | None = None
+    cache_from: tuple[str, ...] = ()
+    labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    no_cache: bool = False
+    pull: bool = False
+
+
+class Engine(Protocol):
+    async def info(self) -> EngineInfo: ...
+    async def find(self, labels: Mapping[str, str | None]) -> list[ContainerSnapshot]:
+        """Containers in any state that carry all labels (None: any value)."""
+
+    async def inspect(self, container: str) -> ContainerSnapshot | None: ...
+    async def image(self, reference: str) -> ImageSnapshot | None: ...
+    async def pull(self, reference: str, progress: Progress) -> ImageSnapshot: ...
+    async def build(self, request: BuildRequest, progress: Progress) -> ImageSnapshot: ...
+    async def create(self, args: Sequence[str]) -> str:
+        """`docker create` with exactly these arguments; returns the id. The name decides who wins a race."""
+
+    async def start(self, container: str) -> None: ...
+    async def stop(self, container: str, *, timeout: int = 10) -> None: ...
+    async def remove(self, container: str, *, force: bool = False, volumes: bool = False) -> None: ...
+    async def remove_volume(self, name: str) -> bool: ...
+    async def remove_image(self, reference: str) -> bool: ...
+    async def diff(self, container: str) -> list[tuple[str, str]]:
+        """(kind C|A|D, path) of the writable layer."""
+
+    async def exec_capture(
+        self,
+        container: str,
+        argv: Sequence[str],
+        *,
+        user: str = "",
+        env: Mapping[str, str] | None = None,
+        workdir: str = "",
+        timeout: float = 60.0,
+    ) -> ExecResult: ...
+    async def exec_stream(
+        self,
+        container: str,
+        argv: Sequence[str],
+        *,
+        user: str = "",
+        env: Mapping[str, str] | None = None,
+        workdir: str = "",
+        tty: bool = False,
+        stdin: bool = True,
+    ) -> ExecStream: ...
+    async def get_archive(self, container: str, path: str) -> bytes | None: ...
+    async def put_archive(self, container: str, path: str, tar: bytes) -> None: ...
+    def events(self) -> AsyncIterator[EngineEvent]:
+        """Never ends by itself: after a lost engine it reconnects and says so with an `engine` event."""
+
+    async def close(self) -> None: ...

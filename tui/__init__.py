@@ -1,0 +1,1 @@
+"""The terminal UI. It sees only `devenv.api` and `devcontainer`."""
