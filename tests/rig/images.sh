@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Images for the tests, made on this machine: no registry is asked. Built once; current ones are kept.
+#
+#   tests/rig/images.sh [GROUP...]     base (default set without torch), torch, old; no argument: base torch
+#
+# | image                          | what it is                                                           |
+# |--------------------------------|----------------------------------------------------------------------|
+# | devenv-rig/python:3.11         | Debian 12, Python 3.11, root; also python:3.11 and python:3.11-slim   |
+# | devenv-rig/python-user         | the same with user dev (uid 1000) as USER, ENV in the image           |
+# | devenv-rig/nopython            | Debian minbase: bash, no Python                                       |
+# | devenv-rig/busybox             | static busybox only: /bin/sh, no bash, no Python                      |
+# | devenv-rig/pytorch:cpu         | CPU torch and the notebook stack in /opt/venv; also the tag of the     |
+# |                                | example's Dockerfile                                                  |
+# | devenv-rig/python:3.9          | Debian 11 (group old)                                                 |
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+base_image=$root/setup/base-image.sh
+# Tests need the same system everywhere, whatever suite the machine has.
+suite=bookworm
+began=$SECONDS
+
+say() { printf '[rig %3ds] %s\n' "$((SECONDS - began))" "$*" >&2; }
+id_of() { docker image inspect --format '{{.Id}}' "$1" 2>/dev/null || true; }
+label_of() { docker image inspect --format '{{index .Config.Labels "devenv.image-key"}}' "$1" 2>/dev/null || true; }
+
+# Builds REF from a Dockerfile on stdin with local images only; kept when text and base are unchanged.
+from_dockerfile() {
+  local ref=$1 base=$2 text key folder
+  text=$(cat)
+  key=$(printf '%s\n%s' "$text" "$(id_of "$base")" | sha256sum | cut -c1-16)
+  if [ "$(label_of "$ref")" = "$key" ]; then
+    say "$ref is there"
+    return
+  fi
+  folder=$(mktemp -d)
+  printf '%s\n' "$text" >"$folder/Dockerfile"
+  docker build --quiet --network none --build-arg "BASE=$base" --label "devenv.image-key=$key" --tag "$ref" "$folder" >/dev/null
+  rm -rf "$folder"
+  say "built $ref"
+}
+
+busybox() {
+  local ref=devenv-rig/busybox:latest key=busybox-2 folder
+  if [ "$(label_of "$ref")" = "$key" ]; then
+    say "$ref is there"
+    return
+  fi
+  folder=$(mktemp -d)
+  chmod 755 "$folder"
+  (
+    cd "$folder"
+    apt-get -qq download busybox-static 2>/dev/null || { apt-get -qq update && apt-get -qq download busybox-static; }
+    dpkg-deb -x busybox-static_*.deb unpacked
+    mkdir -p fs/bin fs/etc fs/root fs/proc fs/sys fs/dev
+    mkdir -m 1777 fs/tmp
+    cp "$(find unpacked -type f -path '*bin/busybox' | head -n 1)" fs/bin/busybox
+    applets=$(fs/bin/busybox --list)
+    for applet in $applets; do [ "$applet" = busybox ] || ln -s busybox "fs/bin/$applet"; done
+    printf 'root:x:0:0:root:/root:/bin/sh\n' >fs/etc/passwd
+    printf 'root:x:0:\n' >fs/etc/group
+    tar -C fs --owner 0 --group 0 -cf fs.tar .
+    docker import --change 'CMD ["/bin/sh"]' --change 'ENV PATH=/bin' --change "LABEL devenv.image-key=$key" fs.tar "$ref" >/dev/null
+  )
+  rm -rf "$folder"
+  say "built $ref"
+}
+
+# The archive's signing keys and sources of this machine serve Debian; another distribution needs its own sources file.
+sources_for() {
+  local uri
+  uri=$(awk '$1 == "URIs:" { print $2; exit }' /etc/apt/sources.list.d/debian.sources 2>/dev/null || true)
+  printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
+    "${uri:-http://deb.debian.org/debian}" "$1"
+}
+
+build_base() {
+  local sources
+  if [ -f /etc/apt/sources.list.d/debian.sources ] && grep -q "Suites:.*$suite" /etc/apt/sources.list.d/debian.sources; then
+    sources=/etc/apt/sources.list.d/debian.sources
+  else
+    sources=$(mktemp --suffix=.sources)
+    sources_for "$suite" >"$sources"
+  fi
+  export DEVENV_SETUP_SUITE=$suite DEVENV_SETUP_SOURCES=$sources
+  "$base_image" python devenv-rig/python:3.11
+  docker tag devenv-rig/python:3.11 python:3.11
+  docker tag devenv-rig/python:3.11 python:3.11-slim
+  "$base_image" distro devenv-rig/nopython:latest
+  busybox
+  from_dockerfile devenv-rig/python-user:latest devenv-rig/python:3.11 <<'DOCKERFILE'
+ARG BASE
+FROM ${BASE}
+RUN useradd --create-home --uid 1000 --shell /bin/bash dev
+ENV RIG_IMAGE_VARIABLE="from the image" PYTHONDONTWRITEBYTECODE=1
+USER dev
+DOCKERFILE
+}
+
+# The tag that the example's Dockerfile starts from: one place says it.
+example_base() { awk -F= '$1 == "ARG BASE" { print $2; exit }' "$root/examples/digits-pytorch/.devcontainer/Dockerfile"; }
+
+build_torch() {
+  local name
+  "$base_image" torch devenv-rig/pytorch:cpu devenv-rig/python:3.11
+  name=$(example_base)
+  if [ -n "$name" ] && [ -z "$(id_of "$name")" ]; then
+    docker tag devenv-rig/pytorch:cpu "$name"
+    say "$name stands for devenv-rig/pytorch:cpu on this machine"
+  fi
+}
+
+build_old() {
+  local sources
+  sources=$(mktemp --suffix=.sources)
+  sources_for bullseye >"$sources"
+  DEVENV_SETUP_SUITE=bullseye DEVENV_SETUP_SOURCES=$sources "$base_image" distro devenv-rig/python:3.9 python3 procps
+  rm -f "$sources"
+}
+
+[ "$#" -gt 0 ] || set -- base torch
+for group in "$@"; do
+  case "$group" in
+    base) build_base ;;
+    torch) build_torch ;;
+    old) build_old ;;
+    *) echo "usage: $0 [base|torch|old]..." >&2; exit 2 ;;
+  esac
+done
