@@ -57,7 +57,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Base of the views. Unknown fields are ignored, so that an older front end reads a newer supervisor."""
 
 
-class DriftView(View):
+class DriftView(View, frozen=True, kw_only=True):
     """One property that differs between the configuration and the container."""
 
     property: str
@@ -66,7 +66,7 @@ class DriftView(View):
     live: bool = False  # can be applied without a rebuild
 
 
-class RunView(View):
+class RunView(View, frozen=True, kw_only=True):
     id: str
     name: str
     kind: str  # run | debug | test | service
@@ -85,7 +85,7 @@ class RunView(View):
     reason: str = ""
 
 
-class RunConfigView(View):
+class RunConfigView(View, frozen=True, kw_only=True):
     """A named run configuration of devenv.yaml, or a script found without one."""
 
     name: str
@@ -95,7 +95,7 @@ class RunConfigView(View):
     run: str | None = None  # id of its live run
 
 
-class PortView(View):
+class PortView(View, frozen=True, kw_only=True):
     port: int  # in the container
     host_port: int | None  # on host loopback; None: not forwarded
     host: str = "127.0.0.1"
@@ -113,7 +113,7 @@ class PortView(View):
     connections: int = 0
 
 
-class ServiceView(View):
+class ServiceView(View, frozen=True, kw_only=True):
     name: str
     kind: str  # jupyter | tensorboard | command
     state: str  # stopped | starting | running | failed | missing
@@ -125,7 +125,7 @@ class ServiceView(View):
     reason: str = ""
 
 
-class TestView(View):
+class TestView(View, frozen=True, kw_only=True):
     id: str  # pytest node id
     outcome: str  # running | passed | failed | skipped | error | xfailed | xpassed
     seconds: float = 0.0
@@ -134,7 +134,7 @@ class TestView(View):
     line: int = 0
 
 
-class TestsView(View):
+class TestsView(View, frozen=True, kw_only=True):
     run: str | None = None
     state: str = "idle"  # idle | collecting | running | watching
     collected: int = 0
@@ -146,7 +146,7 @@ class TestsView(View):
     tests: list[TestView] = []
 
 
-class DebugView(View):
+class DebugView(View, frozen=True, kw_only=True):
     host: str
     port: int
     run: str | None = None
@@ -155,7 +155,7 @@ class DebugView(View):
     note: str = ""
 
 
-class UsageView(View):
+class UsageView(View, frozen=True, kw_only=True):
     cpu_percent: float = 0.0  # of one core
     cpus: float = 0.0
     memory: int = 0
@@ -163,7 +163,7 @@ class UsageView(View):
     oom_kills: int = 0
 
 
-class EnvironmentView(View):
+class EnvironmentView(View, frozen=True, kw_only=True):
     key: str
     name: str
     local_folder: str
@@ -187,7 +187,7 @@ class EnvironmentView(View):
     notes: list[str] = []
 
 
-class Snapshot(View):
+class Snapshot(View, frozen=True, kw_only=True):
     """All that a screen of one environment shows."""
 
     environment: EnvironmentView
@@ -199,7 +199,7 @@ class Snapshot(View):
     debug: DebugView | None = None
 
 
-class OutputChunk(View):
+class OutputChunk(View, frozen=True, kw_only=True):
     """A slice of a run's output, pulled by the viewport."""
 
     start: int
@@ -210,7 +210,7 @@ class OutputChunk(View):
     gap: tuple[int, int] | None = None
 
 
-class ProgressView(View):
+class ProgressView(View, frozen=True, kw_only=True):
     key: str
     title: str = ""
     fraction: float | None = None

@@ -98,7 +98,7 @@ class Link(Protocol):
         size: WindowSize | None = None,
     ) -> Channel: ...
     async def connect(self, port: int, host: str = "127.0.0.1") -> socket.socket | Channel:
-        """Direct tier: the connected, non-blocking socket itself. Stream tier: a channel. `ConnectionRefusedError` etc."""
+        """Direct tier: the connected, non-blocking socket itself. Stream tier: a channel. Raises OSError kinds."""
 
     async def unpack(self, destination: str, tar: bytes) -> None:
         """Extracts the tar to `destination` as the link's user, atomically (a rename)."""
