@@ -9,7 +9,7 @@ def test_images_have_one_channel_and_lie_between_zero_and_one() -> None:
     train, test = load()
     image, label = train[0]
     assert image.shape == (1, 8, 8)
-    assert 0.0 <= float(train.images.min()) and float(train.images.max()) <= 1.0
+    assert float(train.images.min()) >= 0.0 and float(train.images.max()) <= 1.0
     assert label.dtype == torch.long
     assert len(train) + len(test) == 1797
 
