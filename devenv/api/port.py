@@ -1,4 +1,4 @@
-"""The client of the supervisor as a front end sees it. The TUI is written against this, and tested against a fake of it.
+"""The client of the supervisor as a front end sees it. The TUI is written and tested against this.
 
 Every call raises `devenv.errors.DevenvError` subclasses with a message and a hint; a call may be cancelled.
 """
@@ -19,7 +19,7 @@ class Client(Protocol):
     folder: str
 
     def watch(self) -> AsyncIterator[Snapshot]:
-        """A first snapshot at once, then one after each change (coalesced to at most 10 a second). Reconnects by itself."""
+        """A first snapshot at once, then one after each change (at most 10 a second). Reconnects by itself."""
 
     async def environments(self) -> list[EnvironmentView]: ...
     async def up(

@@ -1,0 +1,329 @@
+"""The thin client's side of the supervisor's socket. Synchronous, and next to nothing is imported.
+
+A Python process costs 10 ms before its first line; `socket`, `json` and `re` would double that. So the request is
+written with the C string encoder alone, the C socket type is used directly, and `json` is loaded only when a line
+must be read. The messages are described in `devenv.api.messages`.
+"""
+
+import os
+import select
+import sys
+from _json import encode_basestring_ascii as _quote
+from _socket import AF_UNIX, SOCK_STREAM
+from _socket import socket as Socket
+
+from devenv.api.paths import socket_path, state_folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+PROTOCOL = 1
+
+# Frames after {"t":"stream"}: kind (1 byte), length (4 bytes, big endian), payload. See devenv.api.messages.
+STDIN, STDIN_EOF, SIGNAL, RESIZE = 0, 1, 2, 3
+STDOUT, STDERR, NOTE, END, WINDOW, EVENTS = 1, 2, 4, 5, 6, 7
+
+_CREDIT = 256 * 1024
+
+
+def encode(value: "Any") -> str:
+    """JSON text of plain data (str, int, float, bool, None, list, dict)."""
+    if isinstance(value, str):
+        return str(_quote(value))
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if value is None:
+        return "null"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, dict):
+        return "{" + ",".join([f"{_quote(str(k))}:{encode(v)}" for k, v in value.items()]) + "}"
+    return "[" + ",".join([encode(v) for v in value]) + "]"
+
+
+def decode(line: bytes) -> "Any":
+    import json
+
+    return json.loads(line)
+
+
+class WireError(Exception):
+    """An error that the supervisor reported, in its wire form (see DevenvError.to_wire)."""
+
+    def __init__(self, error: "dict[str, Any]") -> None:
+        super().__init__(error.get("message", ""))
+        self.error = error
+
+
+def context(rows: int | None = None, columns: int | None = None) -> "dict[str, Any]":
+    """What the supervisor must know of this client. Undecodable bytes of the environment travel as surrogates."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    try:
+        cwd = os.getcwd()
+    except FileNotFoundError:
+        cwd = os.environ.get("PWD", "/")
+    return {
+        "cwd": cwd,
+        "umask": mask,
+        "env": dict(os.environ),
+        "uid": os.getuid(),
+        "rows": rows,
+        "columns": columns,
+    }
+
+
+def connect() -> "Socket":
+    """A connection to this user's supervisor, which is started when none answers."""
+    path = socket_path(state_folder())
+    sock = Socket(AF_UNIX, SOCK_STREAM)
+    try:
+        sock.connect(path)
+        return sock
+    except OSError:
+        sock.close()
+    from devenv.cli.launch import start_supervisor
+
+    start_supervisor()
+    sock = Socket(AF_UNIX, SOCK_STREAM)
+    sock.connect(path)
+    return sock
+
+
+class Call:
+    """One request. `lines()` yields the supervisor's messages until the result or the start of a stream."""
+
+    def __init__(self, verb: str, args: "dict[str, Any]", ctx: "dict[str, Any] | None" = None) -> None:
+        from devenv.version import VERSION
+
+        self.sock = connect()
+        self._buffer = b""
+        request = {"v": PROTOCOL, "client": VERSION, "verb": verb, "args": args, "context": ctx or context()}
+        self._send((encode(request) + "\n").encode())
+
+    def _send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self.sock.send(view) :]
+
+    def line(self) -> bytes | None:
+        """The next line without its newline; None when the supervisor hung up."""
+        while b"\n" not in self._buffer:
+            chunk = self.sock.recv(65536)
+            if not chunk:
+                return None
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def result(self, on_message: "Callable[[dict[str, Any]], None] | None" = None) -> "Any":
+        """Reads to the result. Progress, notes and events go to `on_message`."""
+        while True:
+            line = self.line()
+            if line is None:
+                raise WireError(
+                    {
+                        "kind": "LinkError",
+                        "message": "the supervisor went away in the middle of the request",
+                        "hint": "run the command again; it starts a new one",
+                        "code": 74,
+                    }
+                )
+            message = decode(line)
+            kind = message["t"]
+            if kind == "result":
+                return message["result"]
+            if kind == "error":
+                raise WireError(message["error"])
+            if on_message is not None:
+                on_message(message)
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+def call(verb: str, args: "dict[str, Any]", on_message: "Callable[[dict[str, Any]], None] | None" = None) -> "Any":
+    """One request, one result."""
+    request = Call(verb, args)
+    try:
+        return request.result(on_message)
+    finally:
+        request.close()
+
+
+class Output:
+    """Where a stream's bytes go: straight to the descriptors, or as JSON lines."""
+
+    def write(self, kind: int, data: bytes) -> None:
+        fd = 1 if kind == STDOUT else 2
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(fd, view) :]
+            except BlockingIOError:
+                select.select([], [fd], [])
+
+    def note(self, text: str) -> None:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def stream(
+    verb: str,
+    args: "dict[str, Any]",
+    *,
+    tty: bool,
+    detachable: bool,
+    forward_stdin: bool = True,
+    output: "Output | None" = None,
+    on_message: "Callable[[dict[str, Any]], None] | None" = None,
+) -> "dict[str, Any]":
+    """Runs a streaming verb to its end and returns its END message, for example {"exit": 0}.
+
+    With `tty` the terminal is raw and every key goes through; `detachable` gives Ctrl-] d its meaning.
+    """
+    import _signal  # type: ignore[import-not-found]
+
+    rows = columns = None
+    if tty:
+        size = os.get_terminal_size(1)
+        rows, columns = size.lines, size.columns
+    call = Call(verb, args, context(rows, columns))
+    while True:
+        line = call.line()
+        if line is None:
+            raise WireError({"kind": "LinkError", "message": "the supervisor went away", "hint": "", "code": 74})
+        if line.startswith(b'{"t":"stream"'):
+            break
+        message = decode(line)
+        if message["t"] == "error":
+            raise WireError(message["error"])
+        if message["t"] in ("result", "exec"):
+            return {"message": message}
+        if on_message is not None:
+            on_message(message)
+
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    _signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    caught = [_signal.SIGWINCH] if tty else [_signal.SIGINT, _signal.SIGQUIT]
+    before = [(number, _signal.signal(number, lambda *_: None)) for number in caught]
+    saved = None
+    if tty:
+        from devenv.cli import terminal
+
+        saved = terminal.raw(0)
+    try:
+        return _pump(call, wake_read, tty, detachable, forward_stdin, output or Output())
+    finally:
+        if saved is not None:
+            from devenv.cli import terminal
+
+            terminal.restore(0, saved)
+        for number, handler in before:
+            _signal.signal(number, handler)
+        _signal.set_wakeup_fd(-1)
+        os.close(wake_read)
+        os.close(wake_write)
+        call.close()
+
+
+def _frame(kind: int, payload: bytes) -> bytes:
+    return bytes((kind,)) + len(payload).to_bytes(4, "big") + payload
+
+
+def _pump(call: Call, wake: int, tty: bool, detachable: bool, forward_stdin: bool, output: Output) -> "dict[str, Any]":
+    """Moves bytes between the terminal and the supervisor until the END frame."""
+    sock = call.sock
+    fd = sock.fileno()
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    poll.register(wake, select.POLLIN)
+    credit = _CREDIT
+    reading = forward_stdin and _open_for_reading(0)
+    if reading:
+        poll.register(0, select.POLLIN)
+    elif forward_stdin:
+        call._send(_frame(STDIN_EOF, b""))
+    buffer = bytearray(call._buffer)
+    escape = False
+    while True:
+        while len(buffer) >= 5:
+            size = int.from_bytes(buffer[1:5], "big")
+            if len(buffer) < 5 + size:
+                break
+            kind, payload = buffer[0], bytes(buffer[5 : 5 + size])
+            del buffer[: 5 + size]
+            if kind in (STDOUT, STDERR):
+                output.write(kind, payload)
+            elif kind == END:
+                return dict(decode(payload))
+            elif kind == WINDOW:
+                credit += int.from_bytes(payload, "big")
+                if forward_stdin and reading and credit > 0:
+                    poll.register(0, select.POLLIN)
+            elif kind == NOTE:
+                output.note(payload.decode("utf-8", "replace"))
+        for ready, _ in poll.poll():
+            if ready == fd:
+                chunk = sock.recv(1 << 18)
+                if not chunk:
+                    return {"lost": True}
+                buffer += chunk
+            elif ready == wake:
+                for number in os.read(wake, 64):
+                    if number == 28:  # SIGWINCH
+                        size_now = os.get_terminal_size(1)
+                        payload = size_now.lines.to_bytes(2, "big") + size_now.columns.to_bytes(2, "big")
+                        call._send(_frame(RESIZE, payload))
+                    else:
+                        call._send(_frame(SIGNAL, bytes((number,))))
+            else:
+                try:
+                    data = os.read(0, min(credit, 65536))
+                except OSError:
+                    data = b""
+                if not data:
+                    poll.unregister(0)
+                    reading = False
+                    call._send(_frame(STDIN_EOF, b""))
+                    continue
+                if tty and detachable:
+                    data, escape, leave = _escape(data, escape)
+                    if leave:
+                        return {"detached": True}
+                credit -= len(data)
+                if credit <= 0:
+                    poll.unregister(0)
+                if data:
+                    call._send(_frame(STDIN, data))
+
+
+def _escape(data: bytes, pending: bool) -> tuple[bytes, bool, bool]:
+    """Ctrl-] d detaches, Ctrl-] Ctrl-] sends one Ctrl-]. Returns (bytes to send, pending, leave)."""
+    if not pending and b"\x1d" not in data:
+        return data, False, False
+    out = bytearray()
+    for byte in data:
+        if pending:
+            pending = False
+            if byte in b"dD\x04":
+                return bytes(out), False, True
+            out += b"\x1d" if byte == 0x1D else bytes((0x1D, byte))
+        elif byte == 0x1D:
+            pending = True
+        else:
+            out.append(byte)
+    return bytes(out), pending, False
+
+
+def _open_for_reading(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
