@@ -167,6 +167,9 @@ class Output:
             except BlockingIOError:
                 select.select([], [fd], [])
 
+    def events(self, data: bytes) -> None:
+        """Structured lines of a run (test results); a terminal shows the program's own words instead."""
+
     def note(self, text: str) -> None:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
@@ -266,6 +269,8 @@ def _pump(call: Call, wake: int, tty: bool, detachable: bool, forward_stdin: boo
                 credit += int.from_bytes(payload, "big")
                 if forward_stdin and reading and credit > 0:
                     poll.register(0, select.POLLIN)
+            elif kind == EVENTS:
+                output.events(payload)
             elif kind == NOTE:
                 output.note(payload.decode("utf-8", "replace"))
         for ready, _ in poll.poll():

@@ -1,0 +1,14 @@
+"""`devenv down`: remove the container."""
+
+from devenv.cli.options import Option, Verb
+from devenv.cli.verbs.stop import take_down
+
+VERB = Verb(
+    "down",
+    "Removes the container. With --volumes also what its runs wrote and its named volumes.",
+    lambda values: take_down(values, "down", volumes=values.get("volumes")),
+    (
+        Option("--volumes", "remove the environment's own volumes too: run outputs and caches are gone"),
+        Option("-f --force", "end live runs, and give up what the writable layer holds"),
+    ),
+)

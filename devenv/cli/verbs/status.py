@@ -1,0 +1,17 @@
+"""`devenv status`: one environment on one page."""
+
+from devenv.cli import wire
+from devenv.cli.options import Verb
+from devenv.cli.verbs import emit, request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def run(values: "dict[str, Any]") -> int:
+    result = wire.call("status", request(values))
+    return emit(values, result, result.get("text", ""))
+
+
+VERB = Verb("status", "Shows the environment: state, image, Python, link, runs, services, what differs.", run)

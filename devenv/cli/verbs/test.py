@@ -1,0 +1,28 @@
+"""`devenv test`: pytest inside, structured results back; `--watch` reruns what a change affects."""
+
+import os
+
+from devenv.cli import ends
+from devenv.cli.options import Option, Verb
+from devenv.cli.verbs import request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def run(values: "dict[str, Any]") -> int:
+    as_json = bool(values.get("json"))
+    tty = os.isatty(1) and not as_json
+    payload = request(values, args=values["args"], watch=bool(values.get("watch")), tty=tty and os.isatty(0))
+    return ends.streamed("test", payload, tty=tty and os.isatty(0), detachable=True, as_json=as_json)
+
+
+VERB = Verb(
+    "test",
+    "Runs pytest in the container; arguments go to pytest. With --json each result is a line.",
+    run,
+    (Option("-w --watch", "run again on every save: failed tests first, then changed files, then all"),),
+    ("args...",),
+    "devenv test -k loader -x\ndevenv test --watch",
+)

@@ -1,0 +1,26 @@
+"""`devenv` alone, or `devenv tui`: the terminal UI."""
+
+import os
+
+from devenv.cli.options import BadUsage, Verb
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def run(values: "dict[str, Any]") -> int:
+    if not (os.isatty(0) and os.isatty(1)):
+        raise BadUsage("the terminal UI needs a terminal", "see `devenv help` for the command line")
+    from importlib import import_module
+
+    from devenv.api.client import SupervisorClient
+
+    # By name: devenv may not depend on a front end. This is the one place that starts one.
+    main = import_module("tui.app").main
+    return int(
+        main(SupervisorClient(os.path.abspath(values.get("folder") or os.getcwd()), config=values.get("config")))
+    )
+
+
+VERB = Verb("tui", "Opens the terminal UI; `devenv` alone does the same.", run)

@@ -1,0 +1,50 @@
+"""`devenv up`: create or find the container, and return when it is ready."""
+
+from devenv.cli import wire
+from devenv.cli.narrate import Narrator
+from devenv.cli.options import Option, Verb
+from devenv.cli.verbs import emit, request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+OPTIONS = (
+    Option("--trust", "allow this repository's commands on the host (initializeCommand), once and for all"),
+    Option("--tier", "force the link: direct or stream (default: the better one)", "text", "TIER"),
+    Option("-v --verbose", "show every line of a build"),
+)
+
+
+def bring_up(values: "dict[str, Any]", verb: str, **extra: "Any") -> int:
+    """Shared by up, start and rebuild: long work with narration, then where things are."""
+    narrator = Narrator(as_json=bool(values.get("json")), verbose=bool(values.get("verbose")))
+    args = request(values, trust=values.get("trust"), tier=values.get("tier"), **extra)
+    try:
+        result = wire.call(verb, args, narrator)
+    finally:
+        narrator.close()
+    return emit(values, result, result.get("text", ""))
+
+
+def run(values: "dict[str, Any]") -> int:
+    return bring_up(
+        values,
+        "up",
+        dry_run=values.get("dry_run"),
+        rebuild=values.get("rebuild"),
+        services=values.get("services"),
+    )
+
+
+VERB = Verb(
+    "up",
+    "Brings the container up, from devcontainer.json or from nothing. Safe to repeat.",
+    run,
+    (
+        Option("--dry-run", "show what would be done, and what differs, and do nothing"),
+        Option("--rebuild", "make it anew where the configuration differs from the container"),
+        Option("--no-services", "do not start the declared services", "no-flag", key="services"),
+        *OPTIONS,
+    ),
+)
