@@ -70,11 +70,21 @@ def context(rows: int | None = None, columns: int | None = None) -> "dict[str, A
     return {
         "cwd": cwd,
         "umask": mask,
-        "env": dict(os.environ),
+        "env": _environment(),
         "uid": os.getuid(),
         "rows": rows,
         "columns": columns,
     }
+
+
+def _environment() -> "dict[str, str]":
+    """This process's variables, less those that are no text: they cannot be written in a message."""
+    env = dict(os.environ)
+    try:
+        "".join(env.values()).encode()
+    except UnicodeEncodeError:
+        return {name: value for name, value in env.items() if value.encode("utf-8", "ignore").decode() == value}
+    return env
 
 
 def connect() -> "Socket":
@@ -86,7 +96,7 @@ def connect() -> "Socket":
         return sock
     except OSError:
         sock.close()
-    from devenv.cli.launch import start_supervisor
+    from devenv.api.launch import start_supervisor
 
     start_supervisor()
     sock = Socket(AF_UNIX, SOCK_STREAM)

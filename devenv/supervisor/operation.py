@@ -1,0 +1,90 @@
+"""Long work of one environment that several clients may wait for: one doing, one result for all.
+
+The work goes on while at least one client waits for it; when the last one leaves it is cancelled, so that Ctrl-C
+means what it says. A client that joins late hears what was told before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from devenv.supervisor.connection import Connection
+
+Message = dict[str, Any]
+
+
+class Telling:
+    """A `Progress` (devenv.engine.port) that turns what it is told into messages. Callable from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, tell: Callable[[Message], None]) -> None:
+        self._loop = loop
+        self._tell = tell
+
+    def _send(self, message: Message) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._tell, message)
+        except RuntimeError:
+            pass  # the loop is closing: nobody listens any more
+
+    def step(self, key: str, title: str) -> None:
+        self._send({"t": "progress", "key": key, "title": title, "done": False})
+
+    def update(self, key: str, *, fraction: float | None = None, detail: str = "") -> None:
+        self._send({"t": "progress", "key": key, "fraction": fraction, "detail": detail, "done": False})
+
+    def line(self, key: str, text: str, stream: str = "stdout") -> None:
+        self._send({"t": "line", "key": key, "text": text, "stream": stream})
+
+    def done(self, key: str, *, ok: bool = True, detail: str = "") -> None:
+        self._send({"t": "progress", "key": key, "detail": detail, "done": True, "ok": ok})
+
+    def note(self, text: str, *, level: str = "info") -> None:
+        self._send({"t": "note", "text": text, "level": level})
+
+
+class Operation:
+    """One piece of long work and its listeners."""
+
+    _REPLAY = 400  # messages kept for a late listener
+
+    def __init__(self, verb: str, work: Callable[[Telling], Awaitable[Any]]) -> None:
+        self.verb = verb
+        self._told: list[Message] = []
+        self._listeners: set[Callable[[Message], None]] = set()
+        telling = Telling(asyncio.get_running_loop(), self._tell)
+        self._task: asyncio.Future[Any] = asyncio.ensure_future(work(telling))
+
+    def _tell(self, message: Message) -> None:
+        self._told.append(message)
+        del self._told[: -self._REPLAY]
+        for listener in list(self._listeners):
+            listener(message)
+
+    @property
+    def running(self) -> bool:
+        return not self._task.done()
+
+    def listen(self, listener: Callable[[Message], None]) -> Callable[[], None]:
+        """Hears without keeping the work alive (the terminal UI's progress panel)."""
+        self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    async def join(self, connection: Connection) -> Any:
+        """Waits for the result, telling the client how far it is."""
+        for message in self._told:
+            connection.send(message)
+        self._listeners.add(connection.send)
+        gone = asyncio.ensure_future(connection.wait_gone())
+        try:
+            await asyncio.wait({self._task, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if self._task.done():
+                await asyncio.sleep(0)  # messages that were sent from threads come before the result
+                return self._task.result()
+        finally:
+            gone.cancel()
+            self._listeners.discard(connection.send)
+            if not self._listeners and not self._task.done():
+                self._task.cancel()
+        raise asyncio.CancelledError
