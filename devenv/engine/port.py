@@ -10,6 +10,12 @@ import dataclasses
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
+from devenv.errors import EngineError
+
+
+class NameInUse(EngineError):
+    """`create` lost the race for a container name. Always handled: the loser uses the winner's container."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EngineInfo:
@@ -128,6 +134,9 @@ class BuildRequest:
     options: tuple[str, ...] = ()
     no_cache: bool = False
     pull: bool = False
+    secret_args: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    """Build arguments whose values go through the builder's environment, not its argument list."""
+    log_path: str = ""  # host file that keeps the whole output
 
 
 class Engine(Protocol):
@@ -139,8 +148,13 @@ class Engine(Protocol):
     async def image(self, reference: str) -> ImageSnapshot | None: ...
     async def pull(self, reference: str, progress: Progress) -> ImageSnapshot: ...
     async def build(self, request: BuildRequest, progress: Progress) -> ImageSnapshot: ...
-    async def create(self, args: Sequence[str]) -> str:
-        """`docker create` with exactly these arguments; returns the id. The name decides who wins a race."""
+    async def create(self, args: Sequence[str], *, env: Mapping[str, str] | None = None) -> str:
+        """`docker create` with exactly these arguments; returns the id. The name decides who wins a race.
+
+        `env` holds the values of `-e NAME` arguments without a value: they reach the container, but no argument list.
+        Raises `NameInUse` when a container with the `--name` exists, else `EngineError`. No image is pulled here
+        when the arguments say `--pull never`.
+        """
 
     async def start(self, container: str) -> None: ...
     async def stop(self, container: str, *, timeout: int = 10) -> None: ...

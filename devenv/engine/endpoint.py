@@ -1,0 +1,132 @@
+"""Which engine a client means, read from the client's own environment as the `docker` command reads it.
+
+Order: DOCKER_HOST, DOCKER_CONTEXT, `currentContext` of the client's config.json, the default socket.
+No connection is made here, and the supervisor's own environment is never looked at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import json
+import pathlib
+import stat
+from collections.abc import Mapping
+from typing import Any
+
+from devenv.errors import EngineDenied, EngineError, EngineMissing
+
+DEFAULT_URL = "unix:///var/run/docker.sock"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Endpoint:
+    url: str  # unix:///path, tcp://host:port
+    source: str  # for people: "DOCKER_HOST", "context NAME", "default"
+    tls_dir: str = ""  # folder with ca.pem, cert.pem, key.pem; "" without TLS
+    tls_verify: bool = False
+
+    @property
+    def socket_path(self) -> str | None:
+        return self.url.removeprefix("unix://") if self.url.startswith("unix://") else None
+
+
+def config_dir(env: Mapping[str, str]) -> pathlib.Path | None:
+    """The client's Docker configuration folder; None when the environment names neither it nor a home."""
+    if env.get("DOCKER_CONFIG"):
+        return pathlib.Path(env["DOCKER_CONFIG"])
+    return pathlib.Path(env["HOME"]) / ".docker" if env.get("HOME") else None
+
+
+def resolve(env: Mapping[str, str]) -> Endpoint:
+    """Raises `EngineError` for a context that does not exist or a kind of address that is not supported."""
+    if host := env.get("DOCKER_HOST"):
+        tls = bool(env.get("DOCKER_TLS_VERIFY"))
+        folder = config_dir(env)
+        tls_dir = (env.get("DOCKER_CERT_PATH") or (str(folder) if folder else "")) if tls else ""
+        return _checked(Endpoint(host, "DOCKER_HOST", tls_dir, tls))
+    folder = config_dir(env)
+    name = env.get("DOCKER_CONTEXT") or (_current_context(folder) if folder else "")
+    if not name or name == "default" or folder is None:
+        return Endpoint(DEFAULT_URL, "default")
+    return _checked(_from_context(folder, name))
+
+
+def _current_context(folder: pathlib.Path) -> str:
+    try:
+        value = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""  # the docker command, too, goes on with defaults when there is no configuration
+    name = value.get("currentContext", "") if isinstance(value, dict) else ""
+    return name if isinstance(name, str) else ""
+
+
+def _from_context(folder: pathlib.Path, name: str) -> Endpoint:
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    meta_file = folder / "contexts" / "meta" / digest / "meta.json"
+    try:
+        meta: Any = json.loads(meta_file.read_text(encoding="utf-8"))
+        docker = meta["Endpoints"]["docker"]
+        url = str(docker["Host"])
+        skip_verify = bool(docker.get("SkipTLSVerify"))
+    except FileNotFoundError:
+        raise EngineError(
+            f"Docker context {name!r} does not exist",
+            "see `docker context ls`, or unset DOCKER_CONTEXT",
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineError(f"Docker context {name!r} cannot be read: {error}", f"see {meta_file}") from error
+    tls_dir = folder / "contexts" / "tls" / digest / "docker"
+    has_tls = tls_dir.is_dir()
+    return Endpoint(url, f"context {name}", str(tls_dir) if has_tls else "", has_tls and not skip_verify)
+
+
+def _checked(endpoint: Endpoint) -> Endpoint:
+    if endpoint.url.startswith(("unix://", "tcp://", "http://", "https://")):
+        return endpoint
+    kind = endpoint.url.split(":", 1)[0]
+    raise EngineError(
+        f"not supported yet: an engine reached by {kind} ({endpoint.source})",
+        "use a unix socket or a tcp address",
+    )
+
+
+def client_environment(endpoint: Endpoint, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a `docker` command that must reach exactly this endpoint."""
+    made = {k: v for k, v in env.items() if k not in ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")}
+    made["DOCKER_HOST"] = endpoint.url
+    if endpoint.tls_dir:
+        made["DOCKER_CERT_PATH"] = endpoint.tls_dir
+        made["DOCKER_TLS"] = "1"
+        if endpoint.tls_verify:
+            made["DOCKER_TLS_VERIFY"] = "1"
+    return made
+
+
+def unreachable(endpoint: Endpoint, error: BaseException) -> EngineError:
+    """The one answer to "the engine cannot be spoken to": no right to its socket, or nobody behind it."""
+    if isinstance(error, PermissionError) or getattr(error, "errno", None) in (errno.EACCES, errno.EPERM):
+        where = endpoint.socket_path or endpoint.url
+        return EngineDenied(
+            f"no permission to use the container engine's socket {where}",
+            f"{_group_hint(where)}, then log in again",
+            details={"endpoint": endpoint.url},
+        )
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return EngineMissing(
+        f"no container engine answers at {endpoint.url} ({endpoint.source}): {reason}",
+        "start it (`sudo systemctl start docker`), or name another with DOCKER_HOST",
+        details={"endpoint": endpoint.url},
+    )
+
+
+def _group_hint(path: str) -> str:
+    group = "docker"
+    try:
+        info = pathlib.Path(path).stat()
+        if stat.S_IMODE(info.st_mode) & stat.S_IWGRP and info.st_gid != 0:
+            group = pathlib.Path(path).group()
+    except (OSError, KeyError):
+        pass  # the usual name is the best guess when the socket itself may not be looked at
+    return f"join the group `{group}` (`sudo usermod -aG {group} $USER`)"
