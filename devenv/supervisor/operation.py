@@ -53,6 +53,7 @@ class Operation:
         self.verb = verb
         self._told: list[Message] = []
         self._listeners: set[Callable[[Message], None]] = set()
+        self._waiting = 0
         telling = Telling(asyncio.get_running_loop(), self._tell)
         self._task: asyncio.Future[Any] = asyncio.ensure_future(work(telling))
 
@@ -76,6 +77,7 @@ class Operation:
         for message in self._told:
             connection.send(message)
         self._listeners.add(connection.send)
+        self._waiting += 1
         gone = asyncio.ensure_future(connection.wait_gone())
         try:
             await asyncio.wait({self._task, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -85,6 +87,7 @@ class Operation:
         finally:
             gone.cancel()
             self._listeners.discard(connection.send)
-            if not self._listeners and not self._task.done():
+            self._waiting -= 1
+            if not self._waiting and not self._task.done():
                 self._task.cancel()
         raise asyncio.CancelledError

@@ -3,6 +3,7 @@
 from devenv.cli import wire
 from devenv.cli.options import Option, Verb
 from devenv.cli.verbs import emit, request
+from devenv.cli.verbs.runs import outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 def run(values: "dict[str, Any]") -> int:
     args = request(values, run=values.get("run") or "live", signal=values.get("signal"), force=values.get("force"))
     result = wire.call("kill", args)
-    return emit(values, result, result.get("text", ""))
+    view = result["run"]
+    return emit(values, result, f"{view['name']} ({view['id']}): {outcome(view)}")
 
 
 VERB = Verb(

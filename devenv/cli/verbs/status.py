@@ -1,6 +1,6 @@
 """`devenv status`: one environment on one page."""
 
-from devenv.cli import wire
+from devenv.cli import render, wire
 from devenv.cli.options import Verb
 from devenv.cli.verbs import emit, request
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def run(values: "dict[str, Any]") -> int:
     result = wire.call("status", request(values))
-    return emit(values, result, result.get("text", ""))
+    return emit(values, result, render.environment(result))
 
 
 VERB = Verb("status", "Shows the environment: state, image, Python, link, runs, services, what differs.", run)

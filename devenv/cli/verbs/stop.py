@@ -1,6 +1,6 @@
 """`devenv stop`: end the runs, then the container."""
 
-from devenv.cli import wire
+from devenv.cli import render, wire
 from devenv.cli.narrate import Narrator
 from devenv.cli.options import Option, Verb
 from devenv.cli.verbs import emit, request
@@ -16,7 +16,7 @@ def take_down(values: "dict[str, Any]", verb: str, **extra: "Any") -> int:
         result = wire.call(verb, request(values, force=values.get("force"), **extra), narrator)
     finally:
         narrator.close()
-    return emit(values, result, result.get("text", ""))
+    return emit(values, result, render.taken_down(result))
 
 
 VERB = Verb(

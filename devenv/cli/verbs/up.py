@@ -1,6 +1,6 @@
 """`devenv up`: create or find the container, and return when it is ready."""
 
-from devenv.cli import wire
+from devenv.cli import render, wire
 from devenv.cli.narrate import Narrator
 from devenv.cli.options import Option, Verb
 from devenv.cli.verbs import emit, request
@@ -24,7 +24,7 @@ def bring_up(values: "dict[str, Any]", verb: str, **extra: "Any") -> int:
         result = wire.call(verb, args, narrator)
     finally:
         narrator.close()
-    return emit(values, result, result.get("text", ""))
+    return emit(values, result, render.plan(result) if "steps" in result else render.environment(result))
 
 
 def run(values: "dict[str, Any]") -> int:
