@@ -1,0 +1,145 @@
+"""A run put under debugpy: the same program, folder and variables, with a debugger in front. Pure.
+
+The adapter picks a free port on the container's loopback and writes it into a file of ours; that file, not an open
+port, is the sign that a debugger may come.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import posixpath
+import re
+import secrets
+import shlex
+from collections.abc import Sequence
+
+from devenv.debug.versions import Interpreter
+from devenv.errors import DebugError
+from devenv.runs.spec import Program, ProgramKind, RunSpec, append_path
+
+_PYTHON = re.compile(r"^(python|pypy)(\d+(\.\d+)?)?$")
+_SHELL_SYNTAX = re.compile(r"[|&;<>()$`\\*?\[\]#~{}\n]")
+_FLAGS_WITH_VALUE = ("-X", "-W")
+
+# Console scripts of the field whose module is known; others are recognised by their first line.
+CONSOLE_MODULES = {
+    "pytest": "pytest",
+    "py.test": "pytest",
+    "torchrun": "torch.distributed.run",
+    "jupyter": "jupyter",
+    "tensorboard": "tensorboard.main",
+    "uvicorn": "uvicorn",
+    "flask": "flask",
+    "streamlit": "streamlit",
+    "accelerate": "accelerate.commands.accelerate_cli",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DebugOptions:
+    """How to start the debugger.
+
+    `subprocess`: children join the same debugger. They wait for ever when the client ignores the notice, so it can be
+    turned off; then a forked child that reaches a breakpoint waits instead, because nobody is attached to it.
+    """
+
+    wait: bool = True
+    subprocess: bool = True
+
+
+def endpoints_path(state_dir: str) -> str:
+    """A new file name in the agent's state folder (0700): nobody else can have planted the file."""
+    return posixpath.join(state_dir, f"debug-{secrets.token_hex(8)}.json")
+
+
+def _split_python(argv: Sequence[str]) -> Program | None:
+    """`python [flags] (script | -m module) args` taken apart; None when it is another form (-c, -, no target)."""
+    python, *rest = argv
+    flags: list[str] = []
+    while rest:
+        word = rest.pop(0)
+        if word == "-m" and rest:
+            return Program(ProgramKind.MODULE, rest[0], tuple(rest[1:]), python, tuple(flags))
+        if word in _FLAGS_WITH_VALUE and rest:
+            flags += [word, rest.pop(0)]
+        elif word.startswith("-") and word not in ("-", "-c", "-m"):
+            flags.append(word)
+        elif not word.startswith("-"):
+            return Program(ProgramKind.SCRIPT, word, tuple(rest), python, tuple(flags))
+        else:
+            return None
+    return None
+
+
+def python_program(program: Program, python: str | None) -> Program | None:
+    """The program as something that a Python interpreter executes, or None when it is not known to be Python.
+
+    `python` is the environment's interpreter, for console scripts such as pytest.
+    """
+    if program.kind is not ProgramKind.COMMAND:
+        return program
+    argv: Sequence[str] = program.argv
+    if argv[:2] == ("/bin/sh", "-c") and len(argv) == 3:
+        if _SHELL_SYNTAX.search(argv[2]):
+            return None
+        argv = shlex.split(argv[2])
+    if not argv:
+        return None
+    name = posixpath.basename(argv[0])
+    if _PYTHON.match(name):
+        return _split_python(argv)
+    module = CONSOLE_MODULES.get(name)
+    if module and python:
+        return Program(ProgramKind.MODULE, module, tuple(argv[1:]), python)
+    return None
+
+
+def not_python(program: Program) -> DebugError:
+    return DebugError(
+        f"{program.argv[0]} is not a Python program, so debugpy cannot run it",
+        "debug a script or a module: `script:` or `module:` in devenv.yaml, or devenv debug FILE.py",
+        details={"argv": list(program.argv)},
+    )
+
+
+def debug_spec(
+    spec: RunSpec,
+    *,
+    interpreter: Interpreter,
+    debugpy: str,
+    endpoints: str,
+    options: DebugOptions,
+) -> RunSpec:
+    """`spec` under debugpy. `debugpy` is the container folder that holds the package, `endpoints` a file to be written.
+
+    `spec.program` must be a Python program (see `python_program`); raises DebugError otherwise. debugpy is started by
+    path, so that sys.path is the program's own; its folder comes last on PYTHONPATH, for code that imports debugpy.
+    """
+    program = python_program(spec.program, interpreter.executable)
+    if program is None:
+        raise not_python(spec.program)
+    flags = list(program.flags)
+    if interpreter.minor >= (3, 11) and not any("frozen_modules" in flag for flag in flags):
+        flags.append("-Xfrozen_modules=off")  # else breakpoints in the standard library are missed, with four warnings
+    switches = ["--listen", "127.0.0.1:0", "--configure-subProcess", "true" if options.subprocess else "false"]
+    if options.wait:
+        switches.append("--wait-for-client")
+    # Absolute, because debugpy puts the script's folder on sys.path as it is given, and the program may change folder.
+    script = posixpath.join(spec.cwd, program.target)
+    target = ["-m", program.target] if program.kind is ProgramKind.MODULE else [script]
+    safe_path = spec.env.get("PYTHONSAFEPATH") or "-P" in flags or "-I" in flags
+    # Started by path, debugpy takes its own folder off sys.path again, which a safe path has never had.
+    start = ["-m", "debugpy"] if safe_path else [posixpath.join(debugpy, "debugpy")]
+    env = dict(spec.env)
+    env["PYTHONPATH"] = append_path(env.get("PYTHONPATH"), debugpy)
+    env["DEBUGPY_ADAPTER_ENDPOINTS"] = endpoints
+    env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    env.pop("DEBUGPY_RUNNING", None)  # from a surrounding debug session it would make this one a no-op
+    return dataclasses.replace(
+        spec,
+        kind="debug",
+        program=program,
+        argv=(program.python, *flags, *start, *switches, *target, *program.args),
+        env=env,
+        meta={**spec.meta, "debug": {"endpoints": endpoints, "wait": options.wait, "subprocess": options.subprocess}},
+    )
