@@ -1,0 +1,134 @@
+"""The shape of devenv.yaml. The published JSON Schema is generated from these types, so each says what it means.
+
+Keys are written with hyphens in the file (`just-my-code`). Paths are relative to the folder of the file unless a
+description says otherwise. None means that the file does not say and the user of the value decides.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class _Section(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab", omit_defaults=True
+):
+    pass
+
+
+class ServiceKind(enum.StrEnum):
+    JUPYTER = "jupyter"
+    TENSORBOARD = "tensorboard"
+    COMMAND = "command"
+
+
+class AutoForward(enum.StrEnum):
+    """What happens when something begins to listen on a port."""
+
+    NOTIFY = "notify"
+    OPEN_BROWSER = "open-browser"
+    OPEN_BROWSER_ONCE = "open-browser-once"
+    SILENT = "silent"
+    IGNORE = "ignore"
+
+
+class RunDebugConfig(_Section, frozen=True, kw_only=True):
+    """How a run behaves under `devenv debug`."""
+
+    wait: Annotated[bool, Meta(description="Wait for a debugger before the first line runs.")] = True
+    just_my_code: Annotated[bool | None, Meta(description="Step over library code; default: debug.just-my-code.")] = (
+        None
+    )
+    subprocess: Annotated[bool, Meta(description="Debug child processes too.")] = True
+
+
+class RunConfig(_Section, frozen=True, kw_only=True):
+    """One thing to run, by exactly one of script, module or command."""
+
+    script: Annotated[Text | None, Meta(description="A Python file, relative to the project.")] = None
+    module: Annotated[Text | None, Meta(description="A Python module, as in `python -m`.")] = None
+    command: Annotated[
+        Text | Annotated[list[str], Meta(min_length=1)] | None,
+        Meta(description="Any program: a text runs in a shell, a list is executed as it is."),
+    ] = None
+    args: Annotated[list[str], Meta(description="Arguments; numbers and words like `yes` stay as written.")] = []
+    env: Annotated[dict[str, str], Meta(description="Environment variables; values stay as written.")] = {}
+    cwd: Annotated[str, Meta(description="Working folder, relative to the project.")] = "."
+    python: Annotated[Text | None, Meta(description="The interpreter, a path in the container.")] = None
+    debug: RunDebugConfig = RunDebugConfig()
+
+
+class ServiceConfig(_Section, frozen=True, kw_only=True):
+    """Something that runs beside the work: a notebook server, TensorBoard, an API."""
+
+    kind: ServiceKind
+    command: Annotated[
+        Text | Annotated[list[str], Meta(min_length=1)] | None,
+        Meta(description="For kind `command`: a text runs in a shell, a list is executed as it is."),
+    ] = None
+    port: Annotated[Port | None, Meta(description="The port in the container.")] = None
+    autostart: Annotated[bool, Meta(description="Start it with `devenv up`.")] = False
+    root: Annotated[str, Meta(description="For `jupyter`: the folder it shows.")] = "."
+    logdir: Annotated[Text | None, Meta(description="For `tensorboard`: where the runs are logged.")] = None
+    args: Annotated[list[str], Meta(description="Further arguments for the program.")] = []
+    env: Annotated[dict[str, str], Meta(description="Environment variables; values stay as written.")] = {}
+    cwd: Annotated[str, Meta(description="Working folder, relative to the project.")] = "."
+
+
+class PortConfig(_Section, frozen=True, kw_only=True):
+    """What is said about one port of the container."""
+
+    label: Annotated[str, Meta(description="A name for people.")] = ""
+    host_port: Annotated[Port | None, Meta(description="The port to use on the host.")] = None
+    protocol: Annotated[
+        Literal["tcp", "http", "https"], Meta(description="http and https give an address to open.")
+    ] = "tcp"
+    auto_forward: AutoForward = AutoForward.NOTIFY
+    require_local: Annotated[bool, Meta(description="Refuse another host port when this one is taken.")] = False
+
+
+class PortsConfig(_Section, frozen=True, kw_only=True):
+    """Ports by their number in the container, beside settings for all of them."""
+
+    configured: dict[Port, PortConfig] = {}
+    ignore: Annotated[list[Port], Meta(description="Ports that are never forwarded by themselves.")] = []
+    same_user: Annotated[bool, Meta(description="Refuse connections of other users of this host.")] = True
+
+
+class TestConfig(_Section, frozen=True, kw_only=True):
+    """What `devenv test` gives to pytest."""
+
+    __test__ = False  # for pytest: not a class of tests
+
+    args: Annotated[list[str], Meta(description="Arguments that are always given.")] = []
+    paths: Annotated[list[str], Meta(description="What to test when nothing is named.")] = []
+    ignore: Annotated[list[str], Meta(description="Patterns, as in .gitignore, that --watch does not look at.")] = []
+    env: Annotated[dict[str, str], Meta(description="Environment variables; values stay as written.")] = {}
+    python: Annotated[Text | None, Meta(description="The interpreter, a path in the container.")] = None
+
+
+class DebugConfig(_Section, frozen=True, kw_only=True):
+    """The debugger of this project."""
+
+    port: Annotated[
+        Port | None, Meta(description="The host port of the debugger; default: made from the project's name.")
+    ] = None
+    just_my_code: Annotated[bool, Meta(description="Step over library code.")] = True
+
+
+class DevenvConfig(_Section, frozen=True, kw_only=True):
+    """devenv.yaml: run configurations, services, ports, tests and debugging of a project."""
+
+    version: Annotated[Literal[1], Meta(description="The version of this format.")] = 1
+    runs: Annotated[dict[str, RunConfig], Meta(description="Run configurations by name.")] = {}
+    services: Annotated[dict[str, ServiceConfig], Meta(description="Services by name.")] = {}
+    ports: PortsConfig = PortsConfig()
+    test: TestConfig = TestConfig()
+    debug: DebugConfig = DebugConfig()
+    sync: Annotated[dict[str, Any], Meta(description="Reserved for sync rules.")] = {}
