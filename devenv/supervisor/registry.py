@@ -1,0 +1,151 @@
+"""All environments that this supervisor holds, and the way from a client's folder to one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pathlib
+from collections.abc import Callable
+
+from devenv.api.context import ClientContext
+from devenv.api.messages import Args
+from devenv.config import DevenvConfig
+from devenv.config import load as load_config
+from devenv.engine.port import Engine
+from devenv.environment.environments import Environments
+from devenv.environment.target import Target
+from devenv.errors import DevenvError
+from devenv.forward.forwarder import Forwarder
+from devenv.supervisor.background import Background
+from devenv.supervisor.root import project_root
+from devenv.supervisor.workbench import Workbench
+
+log = logging.getLogger("devenv.supervisor")
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+class Registry:
+    """Finding one is cheap when nothing changed on disk: a few stats, no parsing, no engine call."""
+
+    def __init__(
+        self,
+        environments: Environments,
+        state: pathlib.Path,
+        make_forwarder: Callable[[Target, pathlib.Path, Callable[[], None]], Forwarder],
+    ) -> None:
+        self.environments = environments
+        self.state = state
+        self._make_forwarder = make_forwarder
+        self._benches: dict[str, Workbench] = {}
+        self._found: dict[tuple[str, str | None], tuple[Stamp, Workbench]] = {}
+        self._configs: dict[str, tuple[Stamp, DevenvConfig]] = {}
+        self._engines: dict[str, Engine] = {}
+        self._background = Background("registry")
+        self._lock = asyncio.Lock()
+
+    def all(self) -> list[Workbench]:
+        return list(self._benches.values())
+
+    async def find(self, args: Args, ctx: ClientContext) -> Workbench:
+        """The environment that the client means, running or not. ConfigError when its files are wrong."""
+        asked = (args.folder or ctx.cwd, args.config)
+        known = self._found.get(asked)
+        if known is not None and known[0] == _stamp(known[0]):
+            return known[1]
+        async with self._lock:
+            root = args.folder or project_root(ctx.cwd, {bench.target.local_folder for bench in self._benches.values()})
+            target = await self.environments.resolve(root, ctx, config=args.config)
+            bench = self._benches.get(target.key)
+            if bench is None:
+                engine = await self._engine(ctx)
+                bench = self.hold(target, engine)
+                state = await self.environments.status(target, engine)
+                if state.container is not None:
+                    await bench.adopt(
+                        state.container, state.remote_user, state.workspace_folder, adopted=state.adopted
+                    )
+            else:
+                bench.target = target
+            self._found[asked] = (_stamp_of(target, root), bench)
+            return bench
+
+    def hold(self, target: Target, engine: Engine) -> Workbench:
+        """A workbench for a target that has none yet."""
+        folder = self.state / "envs" / target.key
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        bench = Workbench(target, engine, folder, self._make_forwarder(target, folder, lambda: None))
+        bench.forwarder.on_change = bench.changes.touch
+        self._benches[target.key] = bench
+        return bench
+
+    def drop(self, key: str) -> None:
+        self._benches.pop(key, None)
+        self._found = {asked: found for asked, found in self._found.items() if found[1].target.key != key}
+
+    def forget_paths(self) -> None:
+        """The next look-up reads the files again."""
+        self._found.clear()
+
+    async def _engine(self, ctx: ClientContext) -> Engine:
+        engine = await self.environments.engine_for(ctx)
+        key = (await engine.info()).endpoint
+        if key not in self._engines:
+            self._engines[key] = engine
+            self._background.start(self._follow(engine), f"events of {key}")
+        return self._engines[key]
+
+    async def _follow(self, engine: Engine) -> None:
+        async for event in engine.events():
+            for bench in self.all():
+                if bench.engine is engine:
+                    try:
+                        await bench.on_event(event)
+                    except DevenvError as error:
+                        log.warning("[env=%s] after %s: %s", bench.target.key, event.action, error)
+
+    def config(self, bench: Workbench) -> DevenvConfig:
+        """The project's devenv.yaml as it is now; ConfigError names all of its problems."""
+        folder = bench.target.local_folder
+        stamp = _stamp((os.path.join(folder, "devenv.yaml"),))
+        known = self._configs.get(folder)
+        if known is None or known[0] != stamp:
+            known = (stamp, load_config(pathlib.Path(folder)))
+            self._configs[folder] = known
+        return known[1]
+
+    async def restore(self, ctx: ClientContext) -> None:
+        """After a start: every environment of ours whose container runs is taken over again, with its ports."""
+        for target, container, user, workspace, adopted in await self.environments.restorable(ctx):
+            try:
+                bench = self._benches.get(target.key) or self.hold(target, await self._engine(ctx))
+                await bench.adopt(container, user, workspace, adopted=adopted)
+                await bench.link()
+            except DevenvError as error:
+                log.warning("[env=%s] not restored: %s", target.key, error)
+
+    async def close(self) -> None:
+        await self._background.close()
+        for bench in self.all():
+            await bench.close()
+
+
+def _stamp(files: object) -> Stamp:
+    """(path, mtime, size) of each file, 0 for a missing one. Takes paths or an earlier stamp."""
+    stamp = []
+    for item in files:  # type: ignore[attr-defined]
+        path = item[0] if isinstance(item, tuple) else item
+        try:
+            info = os.stat(path)
+            stamp.append((path, info.st_mtime_ns, info.st_size))
+        except OSError:
+            stamp.append((path, 0, 0))
+    return tuple(stamp)
+
+
+def _stamp_of(target: Target, root: str) -> Stamp:
+    """The files whose change makes a look-up stale."""
+    names = [target.config_file] if target.config_file else []
+    names += [os.path.join(root, name) for name in (".devcontainer", ".devcontainer.json", "devenv.yaml")]
+    return _stamp(tuple(names))

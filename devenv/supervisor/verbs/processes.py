@@ -1,0 +1,73 @@
+"""exec and shell: processes that end with their client."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+
+from devenv.api.context import ClientContext
+from devenv.api.messages import ExecArgs
+from devenv.errors import NoPython
+from devenv.link.port import WindowSize
+from devenv.supervisor.connection import Connection
+from devenv.supervisor.registry import Registry
+from devenv.supervisor.relay import ClientStream
+from devenv.supervisor.tool_env import tool_environment
+from devenv.supervisor.workbench import Workbench
+
+
+class ProcessVerbs:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def exec(self, args: ExecArgs, ctx: ClientContext, connection: Connection) -> None:
+        bench = await self._registry.find(args, ctx)
+        bench.require_running()
+        env = {**await tool_environment(bench, self._registry, ctx, tty=args.tty), **args.env}
+        await self._process(bench, args.argv, env, args, ctx, connection)
+
+    async def shell(self, args: ExecArgs, ctx: ClientContext, connection: Connection) -> None:
+        bench = await self._registry.find(args, ctx)
+        bench.require_running()
+        env = await tool_environment(bench, self._registry, ctx, tty=args.tty)
+        shell = bench.probed.shell if bench.probed and bench.probed.shell else "/bin/sh"
+        argv = [shell, *args.argv] if args.argv else [shell, "-l"] if _has_login(shell) else [shell]
+        await self._process(bench, argv, env, args, ctx, connection)
+
+    async def _process(
+        self,
+        bench: Workbench,
+        argv: list[str],
+        env: Mapping[str, str],
+        args: ExecArgs,
+        ctx: ClientContext,
+        connection: Connection,
+    ) -> None:
+        cwd = bench.paths.working_folder(ctx.cwd)
+        try:
+            link = await bench.link(args.user)
+        except NoPython:
+            connection.send(_engine_exec(bench, argv, env, cwd, args))
+            return
+        size = WindowSize(ctx.rows or 24, ctx.columns or 80) if args.tty else None
+        channel = await link.spawn(argv, env=env, cwd=cwd, tty=size, umask=ctx.umask)
+        connection.start_stream()
+        connection.end(dict(await ClientStream(connection).run(channel)))
+        await connection.drain()
+
+
+def _has_login(shell: str) -> bool:
+    return shell.rsplit("/", 1)[-1] in ("bash", "zsh", "sh", "dash", "ash", "ksh", "fish")
+
+
+def _engine_exec(
+    bench: Workbench, argv: list[str], env: Mapping[str, str], cwd: str, args: ExecArgs
+) -> dict[str, object]:
+    """No agent can run in this image: the client becomes the engine's own client. Values travel by environment."""
+    container = bench.require_running()
+    command = [shutil.which("docker") or "docker", "exec", "-i", "-w", cwd, "-u", args.user or bench.remote_user]
+    if args.tty:
+        command.append("-t")
+    for name in env:
+        command += ["-e", name]
+    return {"t": "exec", "argv": [*command, container.id, *argv], "env": dict(env)}

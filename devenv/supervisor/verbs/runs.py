@@ -1,0 +1,196 @@
+"""run, rerun, runs, logs, attach, kill, and the viewport's read and input. Runs outlive everything here."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from devenv.api.context import ClientContext
+from devenv.api.messages import AttachArgs, InputArgs, KillArgs, ReadArgs, RerunArgs, RunArgs, RunRef, RunsArgs
+from devenv.api.views import RunView
+from devenv.errors import LinkError, NotFound, NotUp
+from devenv.link.port import WindowSize
+from devenv.runs.history import find_run, run_view
+from devenv.runs.spec import RunSpec
+from devenv.supervisor.connection import Connection
+from devenv.supervisor.launcher import Launcher
+from devenv.supervisor.registry import Registry
+from devenv.supervisor.relay import ClientStream
+from devenv.supervisor.workbench import Workbench
+
+
+class RunVerbs:
+    def __init__(self, registry: Registry, launcher: Launcher) -> None:
+        self._registry = registry
+        self._launcher = launcher
+
+    async def run(self, args: RunArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        spec = await self._launcher.run_spec(bench, args, ctx)
+        return await self.started(bench, spec, args.detach, ctx, connection)
+
+    async def rerun(self, args: RerunArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        spec = await self._launcher.again(bench, find_run(bench.runs.all(), args.run), args.tty, ctx)
+        return await self.started(bench, spec, args.detach, ctx, connection)
+
+    async def started(
+        self, bench: Workbench, spec: RunSpec, detach: bool, ctx: ClientContext, connection: Connection
+    ) -> Any:
+        """Starts a spec and either answers at once or streams it."""
+        record = await self._launcher.start(bench, spec)
+        if detach:
+            return {"run": run_view(record), "text": f"{record['name']} runs: {record['id']}  (devenv attach)"}
+        connection.start_stream()
+        await self.follow(bench, record["id"], ctx, connection, tty=spec.tty is not None)
+        return None
+
+    async def follow(
+        self,
+        bench: Workbench,
+        run: str,
+        ctx: ClientContext,
+        connection: Connection,
+        *,
+        tty: bool,
+        tail: int | None = None,
+        input: bool = True,
+    ) -> None:
+        """Streams a run to its end, over as many links as it takes; then its exit code."""
+        client = ClientStream(connection)
+        start = 0
+        record: Mapping[str, Any] | None = None
+        while record is None:
+            size = WindowSize(ctx.rows, ctx.columns) if tty and ctx.rows and ctx.columns else None
+            try:
+                link = await bench.link()
+                known = bench.runs.get(run)
+                if not client.sent and tail is not None and known is not None:
+                    fresh = await link.request("runs.get", id=run)
+                    start = max(0, int(fresh["size"]) - tail)
+                channel = await link.attach(run, offset=start + sum(client.sent.values()), input=input, size=size)
+                record = (await client.run(channel)).get("record")
+            except (LinkError, NotUp):
+                known = bench.runs.get(run)
+                if known is not None and known["state"] not in ("starting", "running"):
+                    record = known
+                elif not bench.running:
+                    record = bench.runs.get(run) or {"state": "lost", "reason": "the container is gone"}
+                elif isinstance(bench.no_python, str) and bench.no_python:
+                    raise
+        _say_end(connection, record)
+        connection.end(_exit_of(record))
+        await connection.drain()
+
+    async def runs(self, args: RunsArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        views = [run_view(record) for record in bench.runs.all()]
+        if not args.all:
+            views = [view for view in views if view.kind != "service"][:20]
+        return {"runs": views}
+
+    async def logs(self, args: AttachArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        record = find_run(bench.runs.all(), args.run)
+        bench.require_running()
+        if args.follow:
+            connection.start_stream()
+            await self.follow(bench, record["id"], ctx, connection, tty=False, tail=args.tail, input=False)
+            return None
+        link = await bench.link()
+        connection.start_stream()
+        record = await link.request("runs.get", id=record["id"])
+        offset = max(0, record["size"] - args.tail) if args.tail is not None else 0
+        await self._print(bench, record["id"], offset, record["size"], connection)
+        connection.end({"exit": 0})
+        return None
+
+    async def _print(self, bench: Workbench, run: str, offset: int, end: int, connection: Connection) -> None:
+        """What is spooled now, stdout and stderr apart, without waiting for more."""
+        link = await bench.link()
+        while offset < end:
+            piece = await link.request("runs.read", id=run, offset=offset, length=min(262144, end - offset))
+            if piece.get("gap") and piece["start"] > offset:
+                connection.note(f"devenv: {piece['start'] - offset} bytes were dropped here (the run's output cap)")
+            data = base64.b64decode(piece["data"])
+            if not data:
+                break
+            for kind, part in _by_stream(piece, data):
+                connection.frame(kind, part)
+                await connection.drain()
+            offset = piece["end"]
+
+    async def attach(self, args: AttachArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        bench.require_running()
+        record = self._live(bench, args)
+        connection.start_stream()
+        connection.note(f"{record['name']} ({record['id']})" + ("; Ctrl-] d detaches" if ctx.rows else ""))
+        await self.follow(
+            bench, record["id"], ctx, connection, tty=bool(ctx.rows and record["tty"]), tail=args.tail, input=args.input
+        )
+        return None
+
+    def _live(self, bench: Workbench, args: RunRef) -> dict[str, Any]:
+        if args.run != "live":
+            return find_run(bench.runs.all(), args.run)
+        live = [record for record in bench.runs.live() if record["kind"] != "service"]
+        if not live:
+            raise NotFound("no run is alive", "`devenv runs` lists what ran; `devenv logs` shows its output")
+        return live[0]
+
+    async def kill(self, args: KillArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        bench.require_running()
+        record = self._live(bench, args)
+        link = await bench.link()
+        if args.signal is not None:
+            await link.request("runs.signal", id=record["id"], signal=args.signal)
+            return {"run": run_view(record)}
+        ended = await link.request("runs.end", id=record["id"], force=args.force)
+        bench.runs.update(ended)
+        return {"run": run_view(ended)}
+
+    async def read(self, args: ReadArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        where: dict[str, Any] = {"tail_bytes": args.tail} if args.tail is not None else {"offset": args.offset or 0}
+        link = await bench.link()
+        return await link.request("runs.read", id=args.run, length=args.length, **where)
+
+    async def input(self, args: InputArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        link = await bench.link()
+        await link.request("runs.input", id=args.run, data=args.data)
+        return {}
+
+
+def _by_stream(piece: Mapping[str, Any], data: bytes) -> list[tuple[int, bytes]]:
+    """Cuts a slice of the spool at its marks. Structured lines (test results) are not printed."""
+    marks = [(max(offset, piece["start"]), stream) for offset, stream in piece["marks"]] or [(piece["start"], 1)]
+    ends = [offset for offset, _ in marks[1:]] + [piece["end"]]
+    parts = []
+    for (offset, stream), end in zip(marks, ends, strict=True):
+        part = data[offset - piece["start"] : end - piece["start"]]
+        if part and stream in (1, 2):
+            parts.append((stream, part))
+    return parts
+
+
+def _exit_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The END message: the program's own exit code or signal."""
+    view: RunView = run_view(record)
+    base: dict[str, Any] = {"run": view.id, "state": view.state.value, "reason": view.reason}
+    if view.exit_code is not None:
+        return {**base, "exit": view.exit_code}
+    if view.signal is not None:
+        return {**base, "signal": view.signal}
+    return {**base, "exit": 1}
+
+
+def _say_end(connection: Connection, record: Mapping[str, Any]) -> None:
+    """One line for an end that the program itself cannot have told."""
+    state = record["state"]
+    if state in ("oom", "lost", "failed") or record.get("dropped"):
+        reason = record.get("reason") or state
+        connection.note(f"devenv: run {record.get('id', '')} {state}: {reason}")

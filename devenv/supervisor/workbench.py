@@ -1,0 +1,223 @@
+"""One environment as the supervisor holds it: its container, its links, its forwards and what is known of its runs.
+
+Nothing here that cannot be rebuilt from the engine's labels and the records on disk. Verbs read and call; only this
+file changes the state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from devenv.engine.port import ContainerSnapshot, Engine, EngineEvent
+from devenv.environment.probe import ProbedEnv
+from devenv.environment.target import Target
+from devenv.errors import DevenvError, LinkError, NoPython, NotUp
+from devenv.forward.forwarder import Forwarder
+from devenv.link.dial import open_link
+from devenv.link.port import Link, Tier
+from devenv.runs.workspace import WorkspacePaths
+from devenv.supervisor.background import Background
+from devenv.supervisor.changes import Changes
+from devenv.supervisor.operation import Operation
+from devenv.supervisor.run_book import RunBook
+
+log = logging.getLogger("devenv.supervisor")
+
+_RETRY = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach an agent that went away
+
+
+class Workbench:
+    """Concurrency: everything runs on the supervisor's loop; `link()` may be asked for by many at once."""
+
+    def __init__(self, target: Target, engine: Engine, folder: pathlib.Path, forwarder: Forwarder) -> None:
+        self.target = target
+        self.engine = engine
+        self.folder = folder
+        self.forwarder = forwarder
+        self.changes = Changes()
+        self.runs = RunBook(folder / "runs.json", self.changes.touch)
+        self.container: ContainerSnapshot | None = None
+        self.remote_user = ""
+        self.paths = WorkspacePaths(target.local_folder, target.workspace_folder)
+        self.adopted = False
+        self.notes: list[str] = []
+        self.tier = Tier.AUTO
+        self.probed: ProbedEnv | None = None
+        self.no_python = ""  # why no agent can run in this image; "" when one can
+        self.operation: Operation | None = None
+        self.engine_lost = False
+        self._links: dict[str, Link] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._background = Background(f"env={target.key}")
+        self._usage: tuple[float, Mapping[str, Any], Mapping[str, Any]] | None = None
+
+    # --- the container ---
+
+    @property
+    def running(self) -> bool:
+        return self.container is not None and self.container.status == "running"
+
+    def require_running(self) -> ContainerSnapshot:
+        container = self.container
+        if container is None:
+            raise NotUp(f"{self.target.name} has no container yet", "run: devenv up")
+        if container.status != "running":
+            hint = f"run: docker unpause {container.name}" if container.status == "paused" else "run: devenv start"
+            raise NotUp(f"{self.target.name} is {container.status}", hint)
+        return container
+
+    async def adopt(self, container: ContainerSnapshot, user: str, workspace: str, *, adopted: bool) -> None:
+        """The container that `up` found or made, or that was running when the supervisor started."""
+        other = self.container is None or self.container.id != container.id
+        restarted = self.container is not None and self.container.started_at != container.started_at
+        self.container = container
+        self.remote_user = user
+        self.adopted = adopted
+        self.paths = WorkspacePaths(self.target.local_folder, workspace)
+        if other or restarted:
+            await self._drop_links()
+            self.probed = None
+            self.no_python = ""
+        self.changes.touch()
+
+    async def on_event(self, event: EngineEvent) -> None:
+        """What the engine says of our container."""
+        if event.type == "engine":
+            self.engine_lost = event.action == "lost"
+            if event.action == "back" and self.container is not None:
+                await self._refresh()
+            self.changes.touch()
+            return
+        if self.container is None or event.id != self.container.id:
+            return
+        if event.action in ("die", "destroy"):
+            self.runs.container_ended(time.time())
+            await self._drop_links()
+        await self._refresh()
+
+    async def _refresh(self) -> None:
+        assert self.container is not None
+        before = self.container
+        now = await self.engine.inspect(before.id)
+        if now is None:
+            self.runs.container_ended(time.time())
+        if now is None or now.started_at != before.started_at:
+            await self._drop_links()
+        self.container = now
+        self.changes.touch()
+        if now is not None and now.status == "running" and now.started_at != before.started_at:
+            self._background.start(self._reconnect(), "reconnect")
+
+    async def _reconnect(self) -> None:
+        """After a restart from outside: the link again, and with it the forwards and the runs' records."""
+        with contextlib.suppress(DevenvError):
+            await self.link()
+
+    # --- the links ---
+
+    async def link(self, user: str = "") -> Link:
+        """The live link of a user (default: the remote user), opened when needed. NoPython says what is missing."""
+        user = user or self.remote_user
+        link = self._links.get(user)
+        if link is not None and not link.closed:
+            return link
+        async with self._opening.setdefault(user, asyncio.Lock()):
+            link = self._links.get(user)
+            if link is not None and not link.closed:
+                return link
+            container = self.require_running()
+            if self.no_python:
+                raise NoPython(self.no_python, "exec, shell, logs and ports work without it")
+            pub = self.folder / "link" / "pub"
+            try:
+                link = await open_link(
+                    self.engine,
+                    container,
+                    user=user,
+                    link_dir=pub if _has_link_mount(container) and pub.is_dir() else None,
+                    tier=self.tier,
+                )
+            except NoPython as error:
+                self.no_python = error.message
+                self.changes.touch()
+                raise
+            self._links[user] = link
+            if user == self.remote_user:
+                await self._bind(link)
+            return link
+
+    async def _bind(self, link: Link) -> None:
+        """The primary link: runs, ports and figures come over it."""
+        link.subscribe(self._on_agent_event)
+        for record in await link.request("runs.list"):
+            self.runs.update(record)
+        await self.forwarder.set_link(link)
+        self._background.start(self._watch(link), "link")
+        self.changes.touch()
+
+    async def _watch(self, link: Link) -> None:
+        """A link that ends while its container runs is opened again; runs never notice."""
+        await link.wait_closed()
+        await self.forwarder.set_link(None)
+        self.changes.touch()
+        attempt = 0
+        while self.running and self._links.get(self.remote_user) is link:
+            try:
+                await self.link()
+                return
+            except (LinkError, DevenvError) as error:
+                log.warning("[env=%s] the agent does not answer: %s", self.target.key, error)
+            await asyncio.sleep(_RETRY[min(attempt, len(_RETRY) - 1)])
+            attempt += 1
+
+    def _on_agent_event(self, event: dict[str, Any]) -> None:
+        if event.get("event") == "run":
+            self.runs.update(event["record"])
+        self.changes.touch()
+
+    async def _drop_links(self) -> None:
+        links, self._links = self._links, {}
+        await self.forwarder.set_link(None)
+        for link in links.values():
+            await link.close()
+
+    @property
+    def current_link(self) -> Link | None:
+        link = self._links.get(self.remote_user)
+        return link if link is not None and not link.closed else None
+
+    # --- figures ---
+
+    async def sample_usage(self) -> None:
+        """CPU and memory for whoever watches; asked for every two seconds by the watchers' own loop."""
+        link = self.current_link
+        if link is None:
+            self._usage = None
+            return
+        with contextlib.suppress(DevenvError):
+            figures = await link.request("stats")
+            self._usage = (time.monotonic(), self._usage[2] if self._usage else figures, figures)
+
+    @property
+    def usage(self) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+        """Two samples of the agent's `stats`, older first."""
+        return None if self._usage is None else (self._usage[1], self._usage[2])
+
+    def start(self, work: Any, name: str) -> None:
+        """A background task of this environment."""
+        self._background.start(work, name)
+
+    async def close(self) -> None:
+        await self._background.close()
+        await self._drop_links()
+        await self.forwarder.close()
+
+
+def _has_link_mount(container: ContainerSnapshot) -> bool:
+    return any(mount.get("Destination") == "/run/devenv" for mount in container.mounts)
