@@ -53,7 +53,7 @@ async def _serve(state: pathlib.Path, listener: socket.socket, ready: int | None
     try:
         await supervisor.run(listener)
     finally:
-        pathlib.Path(paths.socket_path(str(state))).unlink(missing_ok=True)
+        os.unlink(paths.socket_path(str(state)))
 
 
 def _listen(path: str) -> socket.socket:
