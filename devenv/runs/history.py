@@ -1,4 +1,4 @@
-"""Run records as views, and finding the run that a person means. Pure; records come from the agent, oldest first or not.
+"""Run records as views, and finding the run that a person means. Pure: records come in any order.
 
 A record may have been written by a keeper of another version: unknown keys are passed over, missing ones have defaults.
 """

@@ -17,6 +17,7 @@ import os
 import stat
 import sys
 import time
+from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
@@ -28,15 +29,15 @@ _IDS_PER_LINE = 200
 _number = os.environ.pop("DEVENV_EVENTS_FD", "")
 
 
-class _Lines(object):
+class _Lines:
     """Writes whole lines to the pipe, from the process that opened it only (a forked test must not speak for it)."""
 
-    def __init__(self, descriptor):
+    def __init__(self, descriptor: Optional[int]) -> None:
         self._descriptor = descriptor
         self._pid = os.getpid()
         self._broken_line = False
 
-    def write(self, event, **fields):
+    def write(self, event: str, **fields: Any) -> None:
         if self._descriptor is None or os.getpid() != self._pid:
             return
         fields["e"] = event
@@ -54,7 +55,7 @@ class _Lines(object):
         self._broken_line = False
 
 
-def _descriptor(number):
+def _descriptor(number: str) -> Optional[int]:
     """The descriptor if it is a pipe or socket that was meant for us, else None."""
     try:
         descriptor = int(number)
@@ -67,14 +68,14 @@ def _descriptor(number):
     return descriptor
 
 
-def _first_line(text):
+def _first_line(text: str) -> str:
     for line in text.splitlines():
         if line.strip():
             return line.strip()[:_MOST_TEXT]
     return ""
 
 
-def _failure(report, rootdir):
+def _failure(report: Any, rootdir: str) -> Tuple[str, str, int]:
     """(message, file, line) of a report's longrepr: where it went wrong, as near to the project as can be told."""
     longrepr = report.longrepr
     if isinstance(longrepr, tuple) and len(longrepr) == 3:  # a skip: (file, line, reason)
@@ -90,34 +91,33 @@ def _failure(report, rootdir):
         entries = getattr(getattr(longrepr, "reprtraceback", None), "reprentries", None) or []
         for entry in reversed(entries):
             place = getattr(entry, "reprfileloc", None)
-            path = _absolute(str(place.path), rootdir) if place is not None else ""
-            if path and _inside(path, rootdir):
-                where = (path, int(place.lineno))
+            if place is not None and _inside(_absolute(str(place.path), rootdir), rootdir):
+                where = (_absolute(str(place.path), rootdir), int(place.lineno))
                 break
     return _first_line(str(crash.message)), where[0], where[1]
 
 
-def _absolute(path, rootdir):
+def _absolute(path: str, rootdir: str) -> str:
     return os.path.normpath(os.path.join(rootdir, path))
 
 
-def _inside(path, rootdir):
+def _inside(path: str, rootdir: str) -> bool:
     return path.startswith(rootdir.rstrip(os.sep) + os.sep) and "site-packages" not in path
 
 
-class Reporter(object):
+class Reporter:
     """Registered in the controlling process only; with xdist the workers' reports arrive there."""
 
-    def __init__(self, lines, config):
+    def __init__(self, lines: _Lines, config: Any) -> None:
         self._lines = lines
         self._rootdir = str(getattr(config, "rootdir", None) or os.getcwd())
         self._began = time.time()
         self._warnings = 0
-        self._seconds = {}
+        self._seconds: Dict[str, float] = {}
         self._announced = False
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self, session):
+    def pytest_sessionstart(self, session: Any) -> None:
         self._lines.write(
             "start",
             v=VERSION,
@@ -126,7 +126,7 @@ class Reporter(object):
             rootdir=self._rootdir,
         )
 
-    def _collected(self, ids):
+    def _collected(self, ids: List[str]) -> None:
         if self._announced:
             return  # every xdist worker collects the same
         self._announced = True
@@ -135,24 +135,24 @@ class Reporter(object):
         self._lines.write("collected", n=len(ids), ids=[], more=False)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self, session):
+    def pytest_collection_finish(self, session: Any) -> None:
         if getattr(session.config.option, "dist", "no") in (None, "no"):
             self._collected([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node, ids):
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Any) -> None:
         self._collected(list(ids))
 
-    def pytest_collectreport(self, report):
+    def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
             message, path, line = _failure(report, self._rootdir)
             self._lines.write("broken", id=report.nodeid, message=message, file=path, line=line)
 
-    def pytest_runtest_logstart(self, nodeid, location):
+    def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
         path, line = location[0], location[1]
         self._lines.write("begin", id=nodeid, file=_absolute(path, self._rootdir), line=(line or 0) + 1)
 
-    def pytest_runtest_logreport(self, report):
+    def pytest_runtest_logreport(self, report: Any) -> None:
         seconds = self._seconds.get(report.nodeid, 0.0) + float(getattr(report, "duration", 0.0))
         self._seconds[report.nodeid] = seconds
         outcome = self._outcome(report)
@@ -176,25 +176,25 @@ class Reporter(object):
             self._seconds.pop(report.nodeid, None)
 
     @staticmethod
-    def _outcome(report):
+    def _outcome(report: Any) -> Optional[str]:
         """The test's outcome as far as this phase decides it, else None."""
         if report.outcome == "rerun":
             return None
         if report.when == "call":
             if hasattr(report, "wasxfail"):
                 return "xfailed" if report.skipped else "xpassed"
-            return report.outcome
+            return str(report.outcome)
         if report.failed:
             return "error"
         if report.when == "setup" and report.skipped:
             return "xfailed" if hasattr(report, "wasxfail") else "skipped"
         return None
 
-    def _count_warning(self):
+    def _count_warning(self) -> None:
         self._warnings += 1
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session, exitstatus):
+    def pytest_sessionfinish(self, session: Any, exitstatus: int) -> None:
         self._lines.write(
             "finish",
             status=int(exitstatus),
@@ -204,16 +204,16 @@ class Reporter(object):
 
 
 class _ReporterOf6(Reporter):
-    def pytest_warning_recorded(self, warning_message, when, nodeid, location):
+    def pytest_warning_recorded(self, warning_message: Any, when: Any, nodeid: Any, location: Any) -> None:
         self._count_warning()
 
 
 class _ReporterOf5(Reporter):
-    def pytest_warning_captured(self, warning_message, when, item):
+    def pytest_warning_captured(self, warning_message: Any, when: Any, item: Any) -> None:
         self._count_warning()
 
 
-def _first_ids():
+def _first_ids() -> List[str]:
     """Ids that shall run first (a JSON list); kept in the environment, because xdist's workers order the same way."""
     try:
         ids = json.loads(os.environ.get("DEVENV_TEST_FIRST", "[]"))
@@ -223,15 +223,15 @@ def _first_ids():
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(items: List[Any]) -> None:
     ids = _first_ids()
     if ids:
-        place = dict((nodeid, index) for index, nodeid in enumerate(ids))
+        place = {nodeid: index for index, nodeid in enumerate(ids)}
         items.sort(key=lambda item: place.get(item.nodeid, len(place)))  # stable: the rest keeps its order
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_configure(config):
+def pytest_configure(config: Any) -> None:
     if hasattr(config, "workerinput") or not _number:
         return
     lines = _Lines(_descriptor(_number))

@@ -110,7 +110,13 @@ class LocalLink:
         except OSError:
             return None
         kind = "directory" if stat.S_ISDIR(found.st_mode) else "file"
-        return {"type": kind, "size": found.st_size, "mode": found.st_mode, "uid": found.st_uid, "mtime": found.st_mtime}
+        return {
+            "type": kind,
+            "size": found.st_size,
+            "mode": found.st_mode,
+            "uid": found.st_uid,
+            "mtime": found.st_mtime,
+        }
 
     async def spawn(
         self,

@@ -6,7 +6,6 @@ import asyncio
 import os
 import pathlib
 import re
-import shutil
 import sys
 import uuid
 
@@ -18,6 +17,7 @@ from devenv.debug.sessions import DebugSessions
 from devenv.debug.spec import DebugOptions, debug_spec, endpoints_path
 from devenv.errors import DebugError
 from devenv.runs.spec import Program, ProgramKind, RunSpec
+from tests.integration.debug.interpreters import interpreter
 from tests.integration.debug.local_link import LocalChannel, LocalLink
 from tests.kit.dap import DapClient
 
@@ -32,24 +32,21 @@ print(add(40, 2), sys.argv[1])
 """
 
 
-def interpreter(minor: str) -> str:
-    """An interpreter of that version on this machine; the test is skipped, saying so, when there is none."""
-    named = shutil.which(f"python{minor}")
-    root = pathlib.Path(os.environ.get("PYENV_ROOT") or pathlib.Path(sys.base_prefix).parent.parent)
-    kept = sorted(root.glob(f"versions/{minor}.*/bin/python{minor}"))
-    for path in [*map(str, kept), *([named] if named else [])]:
-        if os.system(f"{path} -c '' >/dev/null 2>&1") == 0:  # pyenv's shims exist for versions that are not chosen
-            return path
-    pytest.skip(f"Python {minor} is not on this machine (pyenv install {minor})")
-
-
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> DebugpyCache:
     return DebugpyCache(tmp_path_factory.mktemp("debugpy-cache"))
 
 
 def record(spec: RunSpec, run: str, **more: object) -> dict[str, object]:
-    return {"id": run, "name": spec.name, "kind": "debug", "state": "running", "started": 1.0, "meta": spec.meta, **more}
+    return {
+        "id": run,
+        "name": spec.name,
+        "kind": "debug",
+        "state": "running",
+        "started": 1.0,
+        "meta": spec.meta,
+        **more,
+    }
 
 
 async def start(
@@ -97,7 +94,9 @@ async def test_breakpoint_by_host_path_is_hit(minor: str, cache: DebugpyCache, t
         def drive() -> tuple[dict[str, str], str]:
             with DapClient(port) as client:
                 placed = client.attach(
-                    {host / "train.py": [5]}, mappings=[(host, str(container))], connect={"host": "127.0.0.1", "port": port}
+                    {host / "train.py": [5]},
+                    mappings=[(host, str(container))],
+                    connect={"host": "127.0.0.1", "port": port},
                 )
                 assert [item["verified"] for item in placed[str(host / "train.py")]] == [True]
                 stop = client.stopped("breakpoint")
