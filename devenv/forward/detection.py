@@ -19,23 +19,23 @@ MOST_NEW = 20  # forwards a minute
 _MINUTE = 60.0
 EPHEMERAL = (32768, 60999)  # the kernel's default ip_local_port_range
 
-_WILDCARDS = ("0.0.0.0", "::")
 _DOCKER_DNS = "127.0.0.11"  # the engine's resolver on user-defined networks
 # fmt: off
 # Programs and modules whose purpose is to be talked to. Their workers have other names and do not count.
 _SERVERS = frozenset(
     (
         "jupyter", "jupyter-lab", "jupyter-notebook", "jupyter-server", "jupyterlab", "notebook", "jupyterhub",
-        "tensorboard", "debugpy", "uvicorn", "gunicorn", "hypercorn", "daphne", "flask", "streamlit", "gradio",
+        "tensorboard", "uvicorn", "gunicorn", "hypercorn", "daphne", "flask", "streamlit", "gradio",
         "mlflow", "wandb", "dask-scheduler", "bokeh", "panel", "voila", "http.server", "vite", "webpack", "next",
-        "nuxt", "ng", "serve", "http-server", "live-server", "php", "rails", "puma", "caddy", "nginx", "redis-
-        server", "postgres", "mysqld", "mongod", "vllm", "tritonserver", "torchserve", "text-generation-launcher",
+        "nuxt", "ng", "serve", "http-server", "live-server", "php", "rails", "puma", "caddy", "nginx", "redis-server",
+        "postgres", "mysqld", "mongod", "vllm", "tritonserver", "torchserve", "text-generation-launcher",
         "ollama",
     )
 )
 # fmt: on
 # Our own parts, and servers of editors that keep their own way to them.
-_OWN = re.compile(r"devenv_agent|/run/devenv/|/var/lib/devenv/|/tmp/devenv-\d")
+# A program under the debugger has our debugpy's path in its command line and is the user's all the same.
+_OWN = re.compile(r"devenv_agent|(?:/run/devenv|/var/lib/devenv|/tmp/devenv-\d+|/dev/shm/devenv-\d+)/\S*/adapter\b")
 _EDITORS = re.compile(r"/\.(?:vscode|cursor|windsurf|vscodium|vscode-remote|vscode-insiders)[\w-]*/|/vscode-server/")
 _MODULE_OR_NAME = 5  # words of a command line among which a program or a module's name stands
 
