@@ -1,0 +1,1 @@
+"""Questions to the user. Each returns an answer and does nothing itself."""

@@ -1,0 +1,110 @@
+"""The header: what environment this is, how it is, what it uses."""
+
+from __future__ import annotations
+
+from devenv.api.views import EnvironmentView, EnvStatus
+
+from tui.model.formatting import STATUS, bar, load_tone, size, spark, ticking
+from tui.model.spans import Line, Lines, Span, Tone, clean, clip_line, spread, width
+from tui.model.state import Link, State
+
+SEPARATOR = Span("  ·  ", Tone.FAINT)
+
+
+def header(state: State, cells: int) -> Lines:
+    """Two lines (one fact each at least) for a header of `cells` cells."""
+    if state.snapshot is None:
+        text = "connecting to the supervisor…" if state.link is Link.CONNECTING else "no connection"
+        return ((Span("◌ ", Tone.DIM), Span("devenv", Tone.STRONG), Span(f"  {text}", Tone.DIM)), ())
+    env = state.snapshot.environment
+    return (spread(identity(state, env), badges(state, env), cells), spread(facts(env), usage(state, env), cells))
+
+
+def identity(state: State, env: EnvironmentView) -> Line:
+    symbol, tone = STATUS[env.status]
+    line = (Span(f"{symbol} ", tone), Span(clean(env.name), Tone.STRONG), Span(f"  {env.status.value}", tone))
+    if env.status is EnvStatus.RUNNING and env.started is not None:
+        line += (Span(f" {ticking(state.now - env.started)}", Tone.DIM),)
+    if state.busy and state.operation is not None:
+        since = ticking(state.now - state.operation.started)
+        line += (SEPARATOR, Span(f"{state.operation.title.lower()} {since}", Tone.WARN), Span(" p", Tone.KEY))
+    return line
+
+
+def badges(state: State, env: EnvironmentView) -> Line:
+    out: list[Span] = []
+    if env.drift:
+        out.append(Span(f"≠ {len(env.drift)} drift", Tone.WARN))
+    if env.notes:
+        out.append(Span(f"! {len(env.notes)} note{'s' * (len(env.notes) > 1)}", Tone.WARN))
+    if env.usage.oom_kills:
+        out.append(Span(f"{env.usage.oom_kills} out of memory", Tone.BAD))
+    if env.adopted:
+        out.append(Span("adopted", Tone.INFO))
+    if env.owner:
+        out.append(Span(f"of {clean(env.owner)}", Tone.WARN))
+    if env.tier:
+        out.append(Span(f"{env.tier} link", Tone.DIM))
+    spaced: list[Span] = []
+    for span in out:
+        spaced += [Span("  "), span] if spaced else [span]
+    return tuple(spaced)
+
+
+def facts(env: EnvironmentView) -> Line:
+    facts = [
+        ("", env.image),
+        ("", env.container),
+        ("python ", env.python_version),
+        ("user ", env.remote_user),
+        ("", env.engine),
+    ]
+    line: list[Span] = []
+    for label, value in facts:
+        if value:
+            line += [SEPARATOR] if line else []
+            line += [Span(label, Tone.FAINT)] if label else []
+            line.append(Span(clean(value), Tone.DIM))
+    return tuple(line) or (Span(clean(env.local_folder), Tone.DIM),)
+
+
+def usage(state: State, env: EnvironmentView) -> Line:
+    if env.status is not EnvStatus.RUNNING or not env.usage.cpus:
+        return ()
+    use = env.usage
+    share = use.cpu_percent / 100 / use.cpus
+    cells = 12 if state.wide else 4
+    line: list[Span] = [Span("cpu ", Tone.FAINT)]
+    if state.wide:
+        line.append(Span(spark(state.cpu, use.cpus * 100, cells), load_tone(share)))
+    else:
+        line += _bar(share, cells)
+    line.append(Span(f" {use.cpu_percent:.0f}%", Tone.PLAIN))
+    line += [Span("  mem ", Tone.FAINT)]
+    if use.memory_limit:
+        line += _bar(use.memory / use.memory_limit, cells)
+        line.append(Span(" "))
+    line.append(Span(size(use.memory)))
+    if use.memory_limit and state.wide:
+        line.append(Span(f" / {size(use.memory_limit)}", Tone.DIM))
+    return tuple(line)
+
+
+def _bar(fraction: float, cells: int) -> list[Span]:
+    full, empty = bar(fraction, cells)
+    return [Span(full, load_tone(fraction)), Span(empty, Tone.FAINT)]
+
+
+def banner(state: State, cells: int) -> Line:
+    """One line over everything when something fundamental is missing; empty when all is well."""
+    if state.link is Link.LOST:
+        hint = state.link_hint or "Trying again."
+        line: Line = (Span(f" ✘ Supervisor lost: {clean(state.link_message)} ", Tone.STRONG), Span(clean(hint)))
+    elif state.status is EnvStatus.ENGINE_LOST:
+        line = (
+            Span(" ✘ The container engine does not answer. ", Tone.STRONG),
+            Span("What is shown is the last known state; it goes on by itself when the engine is back."),
+        )
+    else:
+        return ()
+    return clip_line(line, cells) if width(line) > cells else line

@@ -1,0 +1,1 @@
+"""Whole screens: the workbench, the help, the progress of long work."""

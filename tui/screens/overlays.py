@@ -1,0 +1,99 @@
+"""What stands over the workbench to be read: help, notes and drift, the progress of long work."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from devenv.api.views import EnvironmentView
+from tui.model.help import help_lines
+from tui.model.notes import note_lines
+from tui.model.progress import progress
+from tui.model.state import State
+from tui.widgets.lines import LinesScroll, LinesView
+
+
+class Overlay(ModalScreen[None]):
+    """Any of `closing` closes it."""
+
+    closing = ("escape", "q", "enter", "question_mark")
+
+    def on_key(self, event: events.Key) -> None:
+        if event.key in self.closing:
+            event.stop()
+            self.dismiss()
+            return
+        for text in self.query(LinesScroll):
+            page = max(1, text.size.height - 1)
+            moves = {"up": -1, "k": -1, "down": 1, "j": 1, "pageup": -page, "pagedown": page}
+            moves |= {"home": -len(text.lines), "end": len(text.lines)}
+            if event.key in moves:
+                event.stop()
+                text.scroll_relative(y=moves[event.key], animate=False)
+
+
+class HelpScreen(Overlay):
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = "Keys"
+            box.border_subtitle = "Esc closes"
+            yield LinesScroll(id="help-text")
+
+    def on_mount(self) -> None:
+        wide = self.app.size.width >= 150
+        box = self.query_one(".box")
+        box.styles.width = 140 if wide else min(92, self.app.size.width)
+        lines = help_lines(136 if wide else min(88, self.app.size.width - 4))
+        text = self.query_one(LinesScroll)
+        text.styles.height = min(len(lines), self.app.size.height - 2)
+        text.show(lines)
+
+
+class NotesScreen(Overlay):
+    closing = (*Overlay.closing, "n")
+
+    def __init__(self, environment: EnvironmentView) -> None:
+        super().__init__()
+        self.environment = environment
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = "Notes and drift"
+            box.border_subtitle = "Esc closes"
+            yield LinesScroll(id="notes-text")
+
+    def on_mount(self) -> None:
+        lines = note_lines(self.environment, max(20, min(64, self.app.size.width - 12)))
+        text = self.query_one(LinesScroll)
+        text.styles.height = min(len(lines), self.app.size.height - 8)
+        text.show(lines)
+
+
+class ProgressScreen(Overlay):
+    """Closing it stops nothing; `p` brings it back."""
+
+    closing = (*Overlay.closing, "p")
+
+    def __init__(self, state: State) -> None:
+        super().__init__()
+        self.state = state
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_subtitle = "Esc hides this; the work goes on"
+            yield LinesView(id="progress-text")
+
+    def on_resize(self) -> None:
+        self.show(self.state)
+
+    def show(self, state: State) -> None:
+        self.state = state
+        if not self.is_mounted or state.operation is None:
+            return
+        view = self.query_one("#progress-text", LinesView)
+        box = self.query_one(".box")
+        box.border_subtitle = "Esc hides this; the work goes on" if state.operation.running else "Esc closes"
+        if view.size.width:
+            view.show(progress(state.operation, state.now, view.size.width, view.size.height))

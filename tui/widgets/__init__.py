@@ -1,0 +1,1 @@
+"""The parts of the screen. Each draws values of `tui.model` and reports what the user did; none asks the supervisor."""
