@@ -27,6 +27,7 @@ class Images:
     nopython: str = "devenv-rig/nopython:latest"
     busybox: str = "devenv-rig/busybox:latest"
     torch: str = "devenv-rig/pytorch:cpu"
+    python39: str = "devenv-rig/python:3.9"
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +44,15 @@ def images(engine: Docker) -> Images:
     if lacking:
         pytest.fail(f"images are missing ({', '.join(lacking)}): run tests/rig/images.sh", pytrace=False)
     return found
+
+
+@pytest.fixture(scope="session")
+def python36_image(engine: Docker) -> str:
+    """An image with Python 3.6, the oldest that the agent runs on. It can be built only where pyenv has a 3.6."""
+    name = "devenv-rig/python:3.6"
+    if not engine.exists(name):
+        pytest.skip(f"{name} is missing: pyenv install 3.6, then tests/rig/images.sh old")
+    return name
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Images for the tests, made on this machine: no registry is asked. Built once; current ones are kept.
 #
-#   tests/rig/images.sh [GROUP...]     base (default set without torch), torch, old; no argument: base torch
+#   tests/rig/images.sh [GROUP...]     base, torch, old; no argument: all three
 #
 # | image                          | what it is                                                           |
 # |--------------------------------|----------------------------------------------------------------------|
@@ -12,6 +12,7 @@
 # | devenv-rig/pytorch:cpu         | CPU torch and the notebook stack in /opt/venv; also the tag of the     |
 # |                                | example's Dockerfile                                                  |
 # | devenv-rig/python:3.9          | Debian 11 (group old)                                                 |
+# | devenv-rig/python:3.6          | Debian 12 with pyenv's 3.6, where this machine has one (group old)    |
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -117,9 +118,33 @@ build_old() {
   sources_for bullseye >"$sources"
   DEVENV_SETUP_SUITE=bullseye DEVENV_SETUP_SOURCES=$sources "$base_image" distro devenv-rig/python:3.9 python3 procps
   rm -f "$sources"
+  build_from_pyenv 3.6
 }
 
-[ "$#" -gt 0 ] || set -- base torch
+# build_from_pyenv VERSION: an interpreter that no supported distribution has any more.
+build_from_pyenv() {
+  local ref=devenv-rig/python:$1 found folder
+  found=$(find "$(pyenv root 2>/dev/null || echo "$HOME/.pyenv")/versions" -maxdepth 1 -name "$1.*" 2>/dev/null | head -n 1)
+  if [ -z "$found" ]; then
+    say "$ref: this machine's pyenv has no Python $1 (pyenv install $1)"
+    return
+  fi
+  if [ "$(label_of "$ref")" = "$found" ]; then
+    say "$ref is there"
+    return
+  fi
+  folder=$(mktemp -d)
+  tar -C "$found" --exclude=__pycache__ --exclude=test --owner 0 --group 0 -cf "$folder/python.tar" .
+  printf '%s\n' 'FROM devenv-rig/nopython' 'ADD python.tar /opt/python/' \
+    'RUN echo /opt/python/lib >/etc/ld.so.conf.d/python.conf && ldconfig && ln -s /opt/python/bin/python3 /usr/local/bin/' \
+    'RUN python3 -c "import json, socket, zlib, select"' \
+    "LABEL devenv.image-key=$found" >"$folder/Dockerfile"
+  docker build --quiet --network none --tag "$ref" "$folder" >/dev/null
+  rm -rf "$folder"
+  say "built $ref ($(docker run --rm --network none "$ref" python3 -V))"
+}
+
+[ "$#" -gt 0 ] || set -- base torch old
 for group in "$@"; do
   case "$group" in
     base) build_base ;;
