@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Format, lint, types, import rules and every test, on a real engine with real clients. What CI runs.
+# Format, lint, types and every test (the import rules are one of them), on a real engine with real clients. What CI runs.
 #
 #   ./test.sh                     everything (benchmarks apart)
 #   ./test.sh --quick             without the rig: checks, unit and contract tests
@@ -72,9 +72,6 @@ if [ "$mode" = all ] || [ "$mode" = quick ]; then
   check "lint" "$python" -m ruff check .
   check "types" "$python" -m mypy
   check "types of the test kit" "$python" -m mypy --explicit-package-bases tests/kit tests/conftest.py
-  if grep -q '^\[tool.importlinter' pyproject.toml; then
-    check "import rules" "$root/.venv/bin/lint-imports"
-  fi
   rig_rc=0
   [ -z "$rig_pid" ] || wait "$rig_pid" || rig_rc=$?
   cat "$rig_log" >&2

@@ -29,17 +29,23 @@ fits() {
 }
 
 install_devenv() {
-  local home=${XDG_DATA_HOME:-$HOME/.local/share}/devenv links=$HOME/.local/bin
+  local home=${XDG_DATA_HOME:-$HOME/.local/share}/devenv links=$HOME/.local/bin sources
   if is_root; then links=/usr/local/bin; fi
   # A virtual environment whose Python is gone (an upgrade of the system) is made anew.
   if ! "$home/venv/bin/python" -c '' 2>/dev/null; then
     quietly "making a virtual environment in $home/venv" "$host_python" -m venv --clear "$home/venv"
   fi
-  quietly "installing devenv" "$home/venv/bin/python" -m pip install --disable-pip-version-check "$root"
+  sources=$(cd "$root" && find pyproject.toml devcontainer devenv tui -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+  if [ "$(cat "$home/venv/sources" 2>/dev/null)" != "$sources" ]; then
+    quietly "installing devenv" "$home/venv/bin/python" -m pip install --disable-pip-version-check "$root"
+    # The background process of an earlier installation gives way; runs go on meanwhile.
+    quietly "starting its background process" "$home/venv/bin/devenv" supervisor restart
+    printf '%s\n' "$sources" >"$home/venv/sources"
+  fi
   mkdir -p "$links"
   ln -sfn "$home/venv/bin/devenv" "$links/devenv"
   devenv=$links/devenv
-  say "installed $("$devenv" version) as $devenv"
+  say "$("$devenv" version) is $devenv"
   case ":$PATH:" in
     *":$links:"*) ;;
     *) say "note: $links is not on your PATH: export PATH=\"$links:\$PATH\"" ;;
@@ -74,15 +80,14 @@ start_training() {
 }
 
 show_where_things_are() {
-  say "everything runs. In $example:"
+  say "everything runs"
   printf '\n' >&2
-  (cd "$example" && "$devenv" ports)
+  (cd "$example" && "$devenv" status && printf '\n' && "$devenv" ports)
   cat <<TEXT
 
-The debugger is the line with source "debug": in VS Code press F5 (.vscode/launch.json is written), or attach any
-DAP client to that address; a breakpoint in digits/training.py is hit at once.
+The debugger: press F5 in VS Code (.vscode/launch.json is written), or attach any DAP client to the address above;
+a breakpoint in digits/training.py is hit at once. Then, in $example:
 
-    cd ${example#"$PWD"/}
     devenv                        the terminal UI
     devenv open jupyter           JupyterLab in the browser, with its token
     devenv open tensorboard       the curves of this training
