@@ -1,0 +1,664 @@
+"""The keeper: one detached process for each run. It owns the program's terminal or pipes, writes the spool, tells those
+who watch, passes input on, and records the end. It outlives every agent.
+
+It never waits for a client: output goes to the spool, clients read that, and a client that does not read is only told
+less often. It ends when the program and everything it started have ended.
+"""
+
+import gc
+import os
+import signal
+import socket
+import time
+
+from . import adoption, cgroup, descendants, frames, jsontext, launch, records, spool, terminal
+from .channels import Channel, Inlet, Table, window
+from .loop import Loop
+from .pace import PAUSE, Pace
+from .peer import Peer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, NoReturn
+
+    from .loop import Timer
+
+
+_READ = 1 << 16
+_TURN = 1 << 20  # bytes read from one descriptor before the others get their turn
+_TELL = 0.01  # seconds between two words about the size to the same client
+_LEFTOVER_GRACE = 1.0  # seconds between TERM and KILL for what the program left behind
+_SILENCE = 0.2
+_PATIENCE = 2.0
+_SETTLE = 5.0  # seconds after KILL before a process that does not die is given up
+
+
+class Order:
+    """A run as asked for: `ValueError` when it makes no sense."""
+
+    def __init__(self, run: "dict[str, Any]") -> None:
+        self.launch = launch.Order(run)
+        self.name = str(run.get("name") or "")
+        self.kind = str(run.get("kind") or "run")
+        meta = run.get("meta") or {}
+        if not isinstance(meta, dict):
+            raise ValueError("meta must be an object")
+        self.meta = meta
+        self.cap = int(run.get("cap_bytes") or spool.CAP)
+        grace = run.get("grace") or [5, 5]
+        if not isinstance(grace, list) or len(grace) != 2:
+            raise ValueError("grace must be two numbers of seconds")
+        self.grace = [min(max(float(item), 0.0), 3600.0) for item in grace]
+        self.events = bool(run.get("events"))
+        self.no_input = run.get("stdin") == "null"
+        self.argv = run["argv"]
+        self.cwd = run["cwd"]
+
+
+def start(loop: "Loop", runs: str, order: Order, done: "Callable[[dict[str, Any]], None]") -> None:
+    """Forks a keeper. `done` gets {"record": ...} once the program runs, or {"error": {...}}."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _detach(runs, order, write)
+    os.close(write)
+    answer: "list[bytes]" = []
+    os.set_blocking(read, False)
+
+    def readable() -> None:
+        try:
+            data = os.read(read, 1 << 16)
+        except (BlockingIOError, InterruptedError):
+            return
+        if data:
+            answer.append(data)
+            return
+        loop.forget(read)
+        os.close(read)
+        try:
+            done(jsontext.loads(b"".join(answer).decode("utf-8", "surrogateescape")))
+        except ValueError:
+            done({"error": {"code": "keeper-failed", "message": "the run's keeper did not start"}})
+
+    loop.add_reader(read, readable)
+
+
+def _detach(runs: str, order: Order, report: int) -> "NoReturn":
+    """In the forked child: leaves the agent's session, descriptors and signals, and becomes the keeper."""
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        # Garbage of the agent would close numbers that are ours by then.
+        gc.collect()
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        _close_all_but(report)
+        os.chdir("/")
+        os.umask(0o077)
+        _keep(runs, order, report)
+    except BaseException as error:  # the last thing a keeper can do for its starter
+        _tell(report, {"error": {"code": "keeper-failed", "message": "%s: %s" % (type(error).__name__, error)}})
+    os._exit(1)
+
+
+def _close_all_but(report: int) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
+    try:
+        open_now = [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        open_now = list(range(3, 4096))
+    for fd in open_now:
+        if fd > 2 and fd != report:
+            try:
+                os.close(fd)
+            except OSError:
+                pass
+
+
+def _tell(report: int, value: "dict[str, Any]") -> None:
+    try:
+        os.write(report, jsontext.dumps(value).encode("utf-8", "surrogateescape"))
+        os.close(report)
+    except OSError:
+        pass  # the agent is gone: the run goes on
+
+
+def _keep(runs: str, order: Order, report: int) -> "NoReturn":
+    now = time.time()
+    while True:
+        folder = records.Folder(runs, records.new_id(now))
+        try:
+            folder.create()
+            break
+        except FileExistsError:
+            continue
+    lock = -1
+    try:
+        lock = folder.lock()
+        keeper = Keeper(folder, order, report, now)
+    except BaseException as error:
+        number = getattr(error, "errno", None)
+        code = getattr(error, "code", "keeper-failed")
+        folder.remove()
+        _tell(report, {"error": {"code": code, "message": str(error), "errno": getattr(error, "number", number)}})
+        os._exit(1)
+    try:
+        keeper.loop.run()
+    except BaseException as error:  # a defect of ours: say it in the record, and leave nothing behind
+        keeper.fail(error)
+    os.close(lock)
+    os._exit(0)
+
+
+class Keeper:
+    def __init__(self, folder: records.Folder, order: Order, report: int, now: float) -> None:
+        self.loop = Loop()
+        self.folder = folder
+        self.order = order
+        self._report = report
+        self.group = cgroup.Group()
+        self._oom_before = self.group.oom_kills()
+        self.spool = spool.SpoolWriter(folder.path, order.cap)
+        self.clients: "list[Client]" = []
+        self._status: "int | None" = None
+        self._ending = ""  # why we end it, when we were asked to
+        self._leftovers = 0
+        self._kill_at = -1.0
+        self._quiet_since = 0.0
+        self._tell_timer: "Timer | None" = None
+        self._record_stale = False
+        self._end_step = 0
+        self._end_timer: "Timer | None" = None
+        size = order.launch.size
+        self.record: "dict[str, Any]" = {
+            "v": records.VERSION,
+            "id": folder.id,
+            "name": order.name,
+            "kind": order.kind,
+            "argv": order.argv,
+            "cwd": order.cwd,
+            "tty": size is not None,
+            "rows": size[0] if size else None,
+            "columns": size[1] if size else None,
+            "started": now,
+            "ended": None,
+            "state": "starting",
+            "exit_code": None,
+            "signal": None,
+            "pid": 0,
+            "keeper_pid": os.getpid(),
+            "size": 0,
+            "dropped": 0,
+            "gap": None,
+            "gaps": [],
+            "attached": 0,
+            "meta": order.meta,
+            "reason": "",
+            "subreaper": adoption.adopt_orphans(),
+            "boot": records.boot(),
+        }
+        folder.reserve()
+        folder.write(self.record)
+        self._listener = self._listen()
+        self._launch()
+        signal.signal(signal.SIGTERM, lambda number, frame: self.loop.call_later(0, lambda: self.end(False)))
+
+    def _listen(self) -> socket.socket:
+        # Bound by a relative name: a socket's whole path may have 107 bytes only.
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        os.chdir(self.folder.path)
+        sock.bind("ctl.sock")
+        os.chmod("ctl.sock", 0o600)
+        os.chdir("/")
+        sock.listen(64)
+        sock.setblocking(False)
+        self.loop.add_reader(sock.fileno(), self._accept)
+        return sock
+
+    def _launch(self) -> None:
+        order = self.order.launch
+        order.env[descendants.VARIABLE.encode("ascii")] = self.folder.id.encode("ascii")
+        inherited = {}
+        events = -1
+        if self.order.events:
+            events, child_end = os.pipe()
+            # A number that cannot collide with the stdio that the child gets first.
+            inherited[child_end] = child_end
+            order.env[b"DEVENV_EVENTS_FD"] = str(child_end).encode("ascii")
+        prepare = _no_input if self.order.no_input else None
+        launched = launch.launch(order, inherited, prepare)
+        for fd in inherited:
+            os.close(fd)
+        self.pid = launched.pid
+        self.loop.on_exit(launched.pid, self._exited)
+        self.sources: "list[Output]" = []
+        if launched.master >= 0:
+            self.master = launched.master
+            self.stdin = os.dup(launched.master)
+            self.sources.append(Output(self, launched.master, frames.OUT))
+        else:
+            self.master = -1
+            self.stdin = launched.stdin
+            self.sources.append(Output(self, launched.stdout, frames.OUT))
+            self.sources.append(Output(self, launched.stderr, frames.ERR))
+        if events >= 0:
+            self.sources.append(Output(self, events, frames.EVENTS))
+        if self.order.no_input and self.master < 0:
+            self.close_stdin()
+        launch.watch_outcome(self.loop, order, launched, self._launched)
+
+    def _launched(self, error: "launch.LaunchError | None") -> None:
+        if error is not None:
+            self.folder.remove()
+            _tell(self._report, {"error": {"code": error.code, "message": str(error), "errno": error.number}})
+            os._exit(1)
+        self.record["state"] = "running"
+        self.record["pid"] = self.pid
+        self._write_record()
+        _tell(self._report, {"record": self.record})
+        if self._status is not None:
+            self._exited(self._status)
+
+    # records and clients
+
+    def _write_record(self, sync: bool = False) -> None:
+        self.record["size"] = self.spool.end
+        self.record["dropped"] = self.spool.dropped
+        holes = self.spool.holes()
+        self.record["gap"], self.record["gaps"] = spool.largest(holes), holes[-64:]
+        self.record["attached"] = sum(len(client.table.channels) for client in self.clients)
+        if self.spool.trouble and self.record["state"] in records.LIVE:
+            self.record["reason"] = "output was dropped: %s" % self.spool.trouble
+        try:
+            self.folder.write(self.record, sync)
+            self._record_stale = False
+        except OSError:
+            self._record_stale = True
+
+    def changed(self) -> None:
+        """The record has changed: on disk and to everyone who watches."""
+        self._write_record()
+        for client in list(self.clients):
+            client.peer.event({"event": "record", "record": self.record})
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:
+            return
+        self.clients.append(Client(self, sock))
+
+    def left(self, client: "Client") -> None:
+        if client in self.clients:
+            self.clients.remove(client)
+            if client.table.channels:
+                client.table.end()
+                self.changed()
+
+    # output
+
+    def wrote(self, stream: int, data: bytes) -> None:
+        start = self.spool.end
+        dropped = self.spool.dropped
+        if not self.spool.write(stream, data, time.time()):
+            lost = self.spool.ring[-1]
+            for client in self.clients:
+                client.unstored(lost)
+        if self.spool.dropped > dropped and not self._record_stale:
+            # Said at once when it begins, then with the size at most once a second.
+            self._record_stale = True
+            self.loop.call_later(0.0 if start == 0 or not dropped else 1.0, self._drop_told)
+        if self._tell_timer is None:
+            self._tell_sizes()
+
+    def _drop_told(self) -> None:
+        if self._status is None:
+            self._record_stale = False
+            self.changed()
+
+    def _tell_sizes(self) -> None:
+        self._tell_timer = None
+        again = False
+        for client in self.clients:
+            if client.follows and client.told < self.spool.end:
+                if client.peer.idle:
+                    client.told = self.spool.end
+                    client.peer.event({"event": "size", "size": self.spool.end})
+                else:
+                    again = True
+        if again:
+            self._tell_timer = self.loop.call_later(_TELL, self._tell_sizes)
+
+    # control
+
+    def signal(self, number: int) -> None:
+        group = terminal.foreground_group(self.master) if self.master >= 0 else 0
+        launch.signal_group(group or self.pid, number)
+
+    def resize(self, rows: int, columns: int) -> None:
+        if self.master < 0:
+            raise ValueError("this run has no terminal")
+        terminal.set_size(self.master, rows, columns)
+        self.record["rows"], self.record["columns"] = rows, columns
+
+    def close_stdin(self) -> None:
+        """The program's input ends, for all clients."""
+        if self.master >= 0:
+            try:
+                os.write(self.stdin, terminal.END_OF_FILE)
+            except OSError:
+                pass
+            return
+        for client in self.clients:
+            client.close_inputs()
+        if self.stdin >= 0:
+            os.close(self.stdin)
+            self.stdin = -1
+
+    def end(self, force: bool) -> None:
+        """INT, then TERM, then KILL to all; at once KILL when forced. May be asked again to go faster."""
+        if self._status is not None and not force:
+            return
+        if force:
+            self._end_step = 2
+        elif self._end_timer is not None:
+            return
+        self._next_end_step()
+
+    def _next_end_step(self) -> None:
+        if self._end_timer is not None:
+            self._end_timer.cancel()
+            self._end_timer = None
+        step, self._end_step = self._end_step, self._end_step + 1
+        if step >= 2:
+            self._ending = "killed on request"
+            descendants.kill(self._all(), signal.SIGKILL)
+            delay = 0.5  # again, for what was forked in between
+        elif step == 0:
+            self._ending = "interrupted on request"
+            self.signal(signal.SIGINT)
+            delay = self.order.grace[0]
+        else:
+            self._ending = "terminated on request"
+            launch.signal_group(self.pid, signal.SIGTERM)
+            self.signal(signal.SIGTERM)
+            launch.signal_group(self.pid, signal.SIGCONT)
+            delay = self.order.grace[1]
+        if self._status is None:
+            self._end_timer = self.loop.call_later(delay, self._next_end_step)
+
+    def _all(self) -> "list[int]":
+        found = descendants.below(os.getpid())
+        if not self.record["subreaper"]:
+            found += descendants.of_run(self.folder.id)
+        return found
+
+    # the end
+
+    def _exited(self, status: int) -> None:
+        self._status = status
+        if self.record["state"] == "starting":
+            return  # the word about exec comes first
+        if self._end_timer is not None:
+            self._end_timer.cancel()
+            self._end_timer = None
+        self._quiet_since = self.loop.now()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Until nothing of the run is left: TERM once, KILL after the grace; then the last of the output."""
+        self.loop.reap()
+        now = self.loop.now()
+        left = self._all()
+        if left:
+            if self._kill_at < 0:
+                self._leftovers = len(left)
+                self._kill_at = now + _LEFTOVER_GRACE
+                descendants.kill(left, signal.SIGTERM)
+                descendants.kill(left, signal.SIGCONT)
+            elif now >= self._kill_at + _SETTLE:
+                left = []
+            elif now >= self._kill_at:
+                descendants.kill(left, signal.SIGKILL)
+            self._quiet_since = now
+        if not left:
+            open_sources = [source for source in self.sources if source.fd >= 0]
+            quiet = all(now - source.last >= _SILENCE and not source.pending() for source in open_sources)
+            if not open_sources or quiet or now - self._quiet_since >= _PATIENCE:
+                self._finish()
+                return
+        self.loop.call_later(0.02, self._sweep)
+
+    def _finish(self) -> None:
+        status = self._status or 0
+        record = self.record
+        result = launch.as_result(status)
+        number = result.get("signal")
+        record["exit_code"] = result.get("exit")
+        record["signal"] = number
+        record["ended"] = time.time()
+        record["state"] = "exited" if number is None else "signaled"
+        if number is None:
+            reason = "finished" if result["exit"] == 0 else "exited with code %d" % result["exit"]
+        else:
+            reason = "ended by signal %s" % signal_name(number)
+        if self.group.oom_kills() > self._oom_before:
+            if number == signal.SIGKILL and not self._ending:
+                record["state"] = "oom"
+                limit = self.group.memory_limit()
+                reason = "out of memory: the kernel killed it"
+                reason += " (limit of the container: %d MiB)" % (limit >> 20) if limit else ""
+            else:
+                reason += "; the kernel killed a process of this container for lack of memory"
+        if self._ending:
+            reason += ", " + self._ending
+        if self._leftovers:
+            reason += "; %d left-over process%s ended" % (self._leftovers, "" if self._leftovers == 1 else "es")
+        if self.spool.trouble:
+            reason += "; output was dropped: %s" % self.spool.trouble
+        if not record["subreaper"]:
+            reason += "; orphans could not be adopted (no ctypes in this Python)"
+        record["reason"] = reason
+        self.spool.close()
+        self.close_channels()
+        for _ in range(20):
+            self._write_record(True)
+            if not self._record_stale:
+                break
+            time.sleep(0.1)  # a full disk: the last chance to say how it ended
+        self.folder.release()
+        for client in list(self.clients):
+            for id in client.ends:
+                client.peer.reply(id, record)
+            client.peer.event({"event": "record", "record": record})
+            client.peer.flush(0.2)
+        try:
+            os.unlink(os.path.join(self.folder.path, "ctl.sock"))
+        except OSError:
+            pass
+        self.loop.stop()
+
+    def close_channels(self) -> None:
+        for client in self.clients:
+            client.table.channels.clear()
+
+    def fail(self, error: BaseException) -> None:
+        descendants.kill(self._all(), signal.SIGKILL)
+        self.record["state"] = "failed"
+        self.record["ended"] = time.time()
+        self.record["reason"] = "a defect of the keeper: %s: %s" % (type(error).__name__, error)
+        self.close_channels()
+        self._write_record()
+
+
+def signal_name(number: int) -> str:
+    try:
+        return "%d (%s)" % (number, signal.Signals(number).name)
+    except ValueError:
+        return str(number)
+
+
+def _no_input() -> None:
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+
+
+class Output:
+    """One descriptor of the program, into the spool."""
+
+    def __init__(self, keeper: Keeper, fd: int, stream: int) -> None:
+        self.keeper = keeper
+        self.fd = fd
+        self.stream = stream
+        self.last = keeper.loop.now()
+        self._pace = Pace(keeper.loop.now)
+        os.set_blocking(fd, False)
+        keeper.loop.add_reader(fd, self._readable)
+
+    def pending(self) -> int:
+        return terminal.pending(self.fd) if self.fd >= 0 else 0
+
+    def _readable(self) -> None:
+        if self.fd < 0:
+            return
+        pieces = []
+        size = 0
+        ended = False
+        while size < _TURN:
+            try:
+                data = os.read(self.fd, _READ)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:  # EIO: nobody has the terminal open any more
+                ended = True
+                break
+            if not data:
+                ended = True
+                break
+            pieces.append(data)
+            size += len(data)
+        if size:
+            self.last = self.keeper.loop.now()
+            self.keeper.wrote(self.stream, b"".join(pieces))
+        if ended:
+            self.keeper.loop.forget(self.fd)
+            if self.fd == self.keeper.master:
+                self.keeper.master = -1
+            os.close(self.fd)
+            self.fd = -1
+        elif self._pace.pause(size):
+            self.keeper.loop.remove_reader(self.fd)
+            self.keeper.loop.call_later(PAUSE, self._rested)
+
+    def _rested(self) -> None:
+        if self.fd >= 0:
+            self.keeper.loop.add_reader(self.fd, self._readable)
+
+
+class InputChannel(Channel):
+    """One attached client that may write to the program."""
+
+    def __init__(self, client: "Client", id: int) -> None:
+        Channel.__init__(self, client.peer, id)
+        self._keeper = client.keeper
+        self._inlet: "Inlet | None" = None
+        if self._keeper.stdin >= 0:
+            fd = os.dup(self._keeper.stdin)
+            self._inlet = Inlet(self._keeper.loop, fd, window(client.peer, id), self._keeper.close_stdin)
+
+    def received(self, stream: int, data: bytes) -> None:
+        if self._inlet is not None:
+            self._inlet.put(data)
+        else:  # the program's input has ended: taken and thrown away, so that the sender is never stuck
+            window(self.peer, self.id)(len(data))
+
+    def received_eof(self, stream: int) -> None:
+        if self._inlet is not None:
+            self._inlet.put_eof()
+
+    def close_input(self) -> None:
+        if self._inlet is not None:
+            self._inlet.close()
+            self._inlet = None
+
+    def closed(self) -> None:
+        Channel.closed(self)
+        self.close_input()
+
+
+class Client:
+    """One agent that is connected to this keeper."""
+
+    def __init__(self, keeper: Keeper, sock: socket.socket) -> None:
+        self.keeper = keeper
+        self.table = Table()
+        self.follows = False
+        self.told = -1
+        self.ends: "list[Any]" = []
+        self._sock = sock
+        fd = sock.fileno()
+        self.peer = Peer(keeper.loop, fd, fd, sock, self._frame, self._ended)
+
+    def _ended(self, reason: str) -> None:
+        self.keeper.left(self)
+        self._sock.close()
+
+    def _frame(self, kind: int, channel: int, payload: bytes) -> None:
+        if kind != frames.REQUEST:
+            before = len(self.table.channels)
+            self.table.frame(kind, channel, payload)
+            if len(self.table.channels) != before:
+                self.keeper.changed()
+            return
+        params = frames.decode_json(payload)
+        id = params.get("id")
+        try:
+            self._request(id, str(params.get("op")), params)
+        except (ValueError, TypeError, KeyError) as error:
+            self.peer.fail(id, "bad-request", str(error))
+
+    def _request(self, id: "Any", op: str, params: "dict[str, Any]") -> None:
+        keeper = self.keeper
+        if op == "watch":
+            self.peer.reply(id, {"v": records.VERSION, "record": keeper.record, "size": keeper.spool.end})
+        elif op == "follow":
+            self.follows = bool(params.get("on", True))
+            if self.follows:
+                self.told = -1
+                for piece in keeper.spool.ring:
+                    self.unstored(piece)
+            self.peer.reply(id, {"size": keeper.spool.end})
+        elif op == "attach":
+            self.table.open(InputChannel(self, int(params["channel"])))
+            self.peer.reply(id, {})
+            keeper.changed()
+        elif op == "signal":
+            keeper.signal(launch.valid_signal(params.get("signal")))
+            self.peer.reply(id, {})
+        elif op == "resize":
+            keeper.resize(int(params["rows"]), int(params["columns"]))
+            self.peer.reply(id, {})
+        elif op == "end":
+            self.ends.append(id)
+            keeper.end(bool(params.get("force")))
+        else:
+            self.peer.fail(id, "unknown-op", "this keeper does not know %r" % op)
+
+    def unstored(self, piece: "tuple[int, int, bytes]") -> None:
+        """Output that the disk refused: only who listens now can have it."""
+        if self.follows and not self.peer.congested:
+            offset, stream, data = piece
+            for at in range(0, len(data), frames.CHUNK):
+                part = data[at : at + frames.CHUNK]
+                head = (offset + at).to_bytes(8, "big") + bytes((stream,))
+                self.peer.control(frames.encode(frames.DATA, 0, head + part))
+
+    def close_inputs(self) -> None:
+        for channel in self.table.channels.values():
+            if isinstance(channel, InputChannel):
+                channel.close_input()
