@@ -264,7 +264,9 @@ class Multiplex:
         number = self._next_request
         self._next_request += 1
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        payload = json.dumps({"id": number, "op": op, **params}, separators=(",", ":")).encode("ascii")
+        # `id` is the request's own on the wire; the run that an operation is about is called `run` there.
+        named = {"run" if key == "id" else key: value for key, value in params.items()}
+        payload = json.dumps({**named, "id": number, "op": op}, separators=(",", ":")).encode("ascii")
         frame = encode_request(payload)
         self._pending[number] = _Pending(future, wants_descriptor)
         self.transport.write(frame, urgent=True)
