@@ -29,7 +29,7 @@ class JsonOutput(wire.Output):
         for line in data.splitlines():
             self._line({"type": "event", "event": json.loads(line)})
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, end: str = "\n") -> None:
         self._line({"type": "note", "text": text})
 
     def end(self, result: "dict[str, Any]") -> None:
@@ -50,6 +50,7 @@ def streamed(
     detachable: bool,
     as_json: bool = False,
     forward_stdin: bool = True,
+    window: bool = False,
 ) -> int:
     """Runs a streaming verb; returns the exit code that a shell would give (128 + n for a signal)."""
     output = JsonOutput() if as_json else wire.Output()
@@ -60,6 +61,7 @@ def streamed(
             tty=tty,
             detachable=detachable,
             forward_stdin=forward_stdin,
+            window=window,
             output=output,
             on_message=None if as_json else _tell,
         )

@@ -180,8 +180,8 @@ class Output:
     def events(self, data: bytes) -> None:
         """Structured lines of a run (test results); a terminal shows the program's own words instead."""
 
-    def note(self, text: str) -> None:
-        sys.stderr.write(text + "\n")
+    def note(self, text: str, end: str = "\n") -> None:
+        sys.stderr.write(text + end)
         sys.stderr.flush()
 
 
@@ -192,17 +192,19 @@ def stream(
     tty: bool,
     detachable: bool,
     forward_stdin: bool = True,
+    window: bool = False,
     output: "Output | None" = None,
     on_message: "Callable[[dict[str, Any]], None] | None" = None,
 ) -> "dict[str, Any]":
     """Runs a streaming verb to its end and returns its END message, for example {"exit": 0}.
 
-    With `tty` the terminal is raw and every key goes through; `detachable` gives Ctrl-] d its meaning.
+    With `tty` the terminal is raw and every key goes through; `detachable` gives Ctrl-] d its meaning. `window` sends
+    the terminal's size although the terminal stays as it is.
     """
     import _signal  # type: ignore[import-not-found]
 
     rows = columns = None
-    if tty:
+    if tty or window:
         size = os.get_terminal_size(1)
         rows, columns = size.lines, size.columns
     call = Call(verb, args, context(rows, columns))
@@ -282,7 +284,7 @@ def _pump(call: Call, wake: int, tty: bool, detachable: bool, forward_stdin: boo
             elif kind == EVENTS:
                 output.events(payload)
             elif kind == NOTE:
-                output.note(payload.decode("utf-8", "replace"))
+                output.note(payload.decode("utf-8", "replace"), "\r\n" if tty else "\n")
         for ready, _ in poll.poll():
             if ready == fd:
                 chunk = sock.recv(1 << 18)

@@ -23,6 +23,7 @@ from devenv.supervisor.workbench import Workbench
 
 log = logging.getLogger("devenv.supervisor")
 
+ForwarderMaker = Callable[[Target, DevenvConfig, pathlib.Path, Callable[[], None], Callable[[str], None]], Forwarder]
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -33,7 +34,7 @@ class Registry:
         self,
         environments: Environments,
         state: pathlib.Path,
-        make_forwarder: Callable[[Target, pathlib.Path, Callable[[], None]], Forwarder],
+        make_forwarder: ForwarderMaker,
     ) -> None:
         self.environments = environments
         self.state = state
@@ -63,20 +64,22 @@ class Registry:
                 bench = self.hold(target, engine)
                 state = await self.environments.status(target, engine)
                 if state.container is not None:
-                    await bench.adopt(
-                        state.container, state.remote_user, state.workspace_folder, adopted=state.adopted
-                    )
+                    await bench.adopt(state.container, state.remote_user, state.workspace_folder, adopted=state.adopted)
             else:
                 bench.target = target
             self._found[asked] = (_stamp_of(target, root), bench)
             return bench
 
     def hold(self, target: Target, engine: Engine) -> Workbench:
-        """A workbench for a target that has none yet."""
+        """A workbench for a target that has none yet. A devenv.yaml that cannot be read is told by who needs it."""
         folder = self.state / "envs" / target.key
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        bench = Workbench(target, engine, folder, self._make_forwarder(target, folder, lambda: None))
-        bench.forwarder.on_change = bench.changes.touch
+        try:
+            config = self.config_of(target.local_folder)
+        except DevenvError:
+            config = DevenvConfig()
+        bench = Workbench(target, engine, folder)
+        bench.forwarder = self._make_forwarder(target, config, folder, bench.changes.touch, bench.note)
         self._benches[target.key] = bench
         return bench
 
@@ -107,7 +110,9 @@ class Registry:
 
     def config(self, bench: Workbench) -> DevenvConfig:
         """The project's devenv.yaml as it is now; ConfigError names all of its problems."""
-        folder = bench.target.local_folder
+        return self.config_of(bench.target.local_folder)
+
+    def config_of(self, folder: str) -> DevenvConfig:
         stamp = _stamp((os.path.join(folder, "devenv.yaml"),))
         known = self._configs.get(folder)
         if known is None or known[0] != stamp:
@@ -115,15 +120,16 @@ class Registry:
             self._configs[folder] = known
         return known[1]
 
-    async def restore(self, ctx: ClientContext) -> None:
-        """After a start: every environment of ours whose container runs is taken over again, with its ports."""
+    async def restore(self, ctx: ClientContext) -> list[Workbench]:
+        """After a start: every environment of ours whose container runs is held again."""
+        restored = []
         for target, container, user, workspace, adopted in await self.environments.restorable(ctx):
-            try:
-                bench = self._benches.get(target.key) or self.hold(target, await self._engine(ctx))
+            bench = self._benches.get(target.key)
+            if bench is None:
+                bench = self.hold(target, await self._engine(ctx))
                 await bench.adopt(container, user, workspace, adopted=adopted)
-                await bench.link()
-            except DevenvError as error:
-                log.warning("[env=%s] not restored: %s", target.key, error)
+            restored.append(bench)
+        return restored
 
     async def close(self) -> None:
         await self._background.close()

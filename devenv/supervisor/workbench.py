@@ -11,9 +11,11 @@ import contextlib
 import logging
 import pathlib
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from devenv.api.views import DriftView
+from devenv.debug.sessions import DebugSessions
 from devenv.engine.port import ContainerSnapshot, Engine, EngineEvent
 from devenv.environment.probe import ProbedEnv
 from devenv.environment.target import Target
@@ -21,7 +23,9 @@ from devenv.errors import DevenvError, LinkError, NoPython, NotUp
 from devenv.forward.forwarder import Forwarder
 from devenv.link.dial import open_link
 from devenv.link.port import Link, Tier
+from devenv.runs.tests import TestReport
 from devenv.runs.workspace import WorkspacePaths
+from devenv.services.service_book import ServiceBook
 from devenv.supervisor.background import Background
 from devenv.supervisor.changes import Changes
 from devenv.supervisor.operation import Operation
@@ -35,18 +39,25 @@ _RETRY = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach an 
 class Workbench:
     """Concurrency: everything runs on the supervisor's loop; `link()` may be asked for by many at once."""
 
-    def __init__(self, target: Target, engine: Engine, folder: pathlib.Path, forwarder: Forwarder) -> None:
+    forwarder: Forwarder  # set by the registry, which knows the configuration
+
+    def __init__(self, target: Target, engine: Engine, folder: pathlib.Path) -> None:
         self.target = target
         self.engine = engine
         self.folder = folder
-        self.forwarder = forwarder
         self.changes = Changes()
         self.runs = RunBook(folder / "runs.json", self.changes.touch)
+        self.sessions = DebugSessions()
+        self.tests: TestReport | None = None
+        self.test_watch: asyncio.Task[None] | None = None
+        self.services: ServiceBook | None = None
         self.container: ContainerSnapshot | None = None
         self.remote_user = ""
         self.paths = WorkspacePaths(target.local_folder, target.workspace_folder)
         self.adopted = False
         self.notes: list[str] = []
+        self.drift: list[DriftView] = []
+        self.engine_name = ""
         self.tier = Tier.AUTO
         self.probed: ProbedEnv | None = None
         self.no_python = ""  # why no agent can run in this image; "" when one can
@@ -91,7 +102,7 @@ class Workbench:
         if event.type == "engine":
             self.engine_lost = event.action == "lost"
             if event.action == "back" and self.container is not None:
-                await self._refresh()
+                await self.refresh()
             self.changes.touch()
             return
         if self.container is None or event.id != self.container.id:
@@ -99,11 +110,13 @@ class Workbench:
         if event.action in ("die", "destroy"):
             self.runs.container_ended(time.time())
             await self._drop_links()
-        await self._refresh()
+        await self.refresh()
 
-    async def _refresh(self) -> None:
-        assert self.container is not None
+    async def refresh(self) -> None:
+        """Asks the engine what became of the container."""
         before = self.container
+        if before is None:
+            return
         now = await self.engine.inspect(before.id)
         if now is None:
             self.runs.container_ended(time.time())
@@ -157,6 +170,8 @@ class Workbench:
         link.subscribe(self._on_agent_event)
         for record in await link.request("runs.list"):
             self.runs.update(record)
+        self.sessions.set_link(link)
+        self.sessions.update(self.runs.all())
         await self.forwarder.set_link(link)
         self._background.start(self._watch(link), "link")
         self.changes.touch()
@@ -179,11 +194,14 @@ class Workbench:
     def _on_agent_event(self, event: dict[str, Any]) -> None:
         if event.get("event") == "run":
             self.runs.update(event["record"])
+            self.sessions.update([event["record"]])
         self.changes.touch()
 
     async def _drop_links(self) -> None:
         links, self._links = self._links, {}
         await self.forwarder.set_link(None)
+        self.sessions.set_link(None)
+        self.sessions.update(self.runs.all())
         for link in links.values():
             await link.close()
 
@@ -191,6 +209,12 @@ class Workbench:
     def current_link(self) -> Link | None:
         link = self._links.get(self.remote_user)
         return link if link is not None and not link.closed else None
+
+    def note(self, text: str) -> None:
+        """A sentence to read once, on the environment's page."""
+        if text not in self.notes:
+            self.notes.append(text)
+            self.changes.touch()
 
     # --- figures ---
 
@@ -209,9 +233,9 @@ class Workbench:
         """Two samples of the agent's `stats`, older first."""
         return None if self._usage is None else (self._usage[1], self._usage[2])
 
-    def start(self, work: Any, name: str) -> None:
+    def start(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[None]:
         """A background task of this environment."""
-        self._background.start(work, name)
+        return self._background.start(work, name)
 
     async def close(self) -> None:
         await self._background.close()

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
 def run(values: "dict[str, Any]") -> int:
     as_json = bool(values.get("json"))
-    tty = os.isatty(1) and not as_json
-    payload = request(values, args=values["args"], watch=bool(values.get("watch")), tty=tty and os.isatty(0))
-    return ends.streamed("test", payload, tty=tty and os.isatty(0), detachable=True, as_json=as_json)
+    watch = bool(values.get("watch"))
+    tty = os.isatty(0) and os.isatty(1) and not as_json
+    payload = request(values, args=values["args"], watch=watch, tty=tty)
+    # While it watches, Ctrl-C must mean "stop" also between two runs, so the terminal keeps its own keys.
+    raw = tty and not watch
+    return ends.streamed(
+        "test", payload, tty=raw, detachable=True, as_json=as_json, forward_stdin=not watch, window=tty
+    )
 
 
 VERB = Verb(

@@ -10,6 +10,7 @@ from devenv.api.messages import ExecArgs
 from devenv.errors import NoPython
 from devenv.link.port import WindowSize
 from devenv.supervisor.connection import Connection
+from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.relay import ClientStream
 from devenv.supervisor.tool_env import tool_environment
@@ -17,19 +18,20 @@ from devenv.supervisor.workbench import Workbench
 
 
 class ProcessVerbs:
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, launcher: Launcher) -> None:
         self._registry = registry
+        self._launcher = launcher
 
     async def exec(self, args: ExecArgs, ctx: ClientContext, connection: Connection) -> None:
         bench = await self._registry.find(args, ctx)
         bench.require_running()
-        env = {**await tool_environment(bench, self._registry, ctx, tty=args.tty), **args.env}
+        env = {**await tool_environment(bench, self._launcher, ctx, tty=args.tty), **args.env}
         await self._process(bench, args.argv, env, args, ctx, connection)
 
     async def shell(self, args: ExecArgs, ctx: ClientContext, connection: Connection) -> None:
         bench = await self._registry.find(args, ctx)
         bench.require_running()
-        env = await tool_environment(bench, self._registry, ctx, tty=args.tty)
+        env = await tool_environment(bench, self._launcher, ctx, tty=args.tty)
         shell = bench.probed.shell if bench.probed and bench.probed.shell else "/bin/sh"
         argv = [shell, *args.argv] if args.argv else [shell, "-l"] if _has_login(shell) else [shell]
         await self._process(bench, argv, env, args, ctx, connection)

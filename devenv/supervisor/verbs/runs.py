@@ -11,7 +11,7 @@ from devenv.api.messages import AttachArgs, InputArgs, KillArgs, ReadArgs, Rerun
 from devenv.api.views import RunView
 from devenv.errors import LinkError, NotFound, NotUp
 from devenv.link.port import WindowSize
-from devenv.runs.history import find_run, run_view
+from devenv.runs.history import find, to_view
 from devenv.runs.spec import RunSpec
 from devenv.supervisor.connection import Connection
 from devenv.supervisor.launcher import Launcher
@@ -32,7 +32,7 @@ class RunVerbs:
 
     async def rerun(self, args: RerunArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
-        spec = await self._launcher.again(bench, find_run(bench.runs.all(), args.run), args.tty, ctx)
+        spec = await self._launcher.again(bench, find(bench.runs.all(), args.run), args.tty, ctx)
         return await self.started(bench, spec, args.detach, ctx, connection)
 
     async def started(
@@ -41,7 +41,7 @@ class RunVerbs:
         """Starts a spec and either answers at once or streams it."""
         record = await self._launcher.start(bench, spec)
         if detach:
-            return {"run": run_view(record), "text": f"{record['name']} runs: {record['id']}  (devenv attach)"}
+            return {"run": to_view(record), "text": f"{record['name']} runs: {record['id']}  (devenv attach)"}
         connection.start_stream()
         await self.follow(bench, record["id"], ctx, connection, tty=spec.tty is not None)
         return None
@@ -85,14 +85,14 @@ class RunVerbs:
 
     async def runs(self, args: RunsArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
-        views = [run_view(record) for record in bench.runs.all()]
+        views = [to_view(record) for record in bench.runs.all()]
         if not args.all:
             views = [view for view in views if view.kind != "service"][:20]
         return {"runs": views}
 
     async def logs(self, args: AttachArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
-        record = find_run(bench.runs.all(), args.run)
+        record = find(bench.runs.all(), args.run)
         bench.require_running()
         if args.follow:
             connection.start_stream()
@@ -134,7 +134,7 @@ class RunVerbs:
 
     def _live(self, bench: Workbench, args: RunRef) -> dict[str, Any]:
         if args.run != "live":
-            return find_run(bench.runs.all(), args.run)
+            return find(bench.runs.all(), args.run)
         live = [record for record in bench.runs.live() if record["kind"] != "service"]
         if not live:
             raise NotFound("no run is alive", "`devenv runs` lists what ran; `devenv logs` shows its output")
@@ -147,10 +147,10 @@ class RunVerbs:
         link = await bench.link()
         if args.signal is not None:
             await link.request("runs.signal", id=record["id"], signal=args.signal)
-            return {"run": run_view(record)}
+            return {"run": to_view(record)}
         ended = await link.request("runs.end", id=record["id"], force=args.force)
         bench.runs.update(ended)
-        return {"run": run_view(ended)}
+        return {"run": to_view(ended)}
 
     async def read(self, args: ReadArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
@@ -179,7 +179,7 @@ def _by_stream(piece: Mapping[str, Any], data: bytes) -> list[tuple[int, bytes]]
 
 def _exit_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """The END message: the program's own exit code or signal."""
-    view: RunView = run_view(record)
+    view: RunView = to_view(record)
     base: dict[str, Any] = {"run": view.id, "state": view.state.value, "reason": view.reason}
     if view.exit_code is not None:
         return {**base, "exit": view.exit_code}

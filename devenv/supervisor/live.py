@@ -1,0 +1,86 @@
+"""A running environment made ready for work: link, ports, door, services; and its whole view for front ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from devenv.api.context import ClientContext
+from devenv.api.views import DebugView, ServiceView, Snapshot
+from devenv.config import DevenvConfig
+from devenv.environment.probe import ProbedEnv
+from devenv.errors import DevenvError, NoPython
+from devenv.forward.fallback import exec_dialer
+from devenv.services.service_book import ServiceBook
+from devenv.supervisor.launcher import Launcher
+from devenv.supervisor.operation import Telling
+from devenv.supervisor.registry import Registry
+from devenv.supervisor.snapshot import snapshot
+from devenv.supervisor.workbench import Workbench
+
+
+class Live:
+    """Used by verbs and by the restore after a start. Every step is safe to repeat."""
+
+    def __init__(self, registry: Registry, launcher: Launcher) -> None:
+        self._registry = registry
+        self._launcher = launcher
+        self.open_door: Any = None  # set by the wiring: the debug verb owns the door
+        self.debug_view: Any = None
+
+    async def connect(self, bench: Workbench, telling: Telling | None) -> None:
+        """The link, or where no agent can run the engine's own way; then ports and the debug door."""
+        container = bench.require_running()
+        if bench.current_link is None:
+            if telling is not None:
+                telling.step("link", "Connecting to the container")
+            bench.forwarder.set_container(container)
+            try:
+                link = await bench.link()
+            except NoPython as error:
+                await bench.forwarder.set_link(await exec_dialer(bench.engine, container, user=bench.remote_user))
+                if telling is not None:
+                    telling.done("link", detail=f"no agent: {error.message}")
+            else:
+                if telling is not None:
+                    telling.done("link", detail=f"{link.tier.value} ({link.reason})")
+        await self._launcher.probed(bench)
+        if self.config(bench)[0] is not None and not bench.no_python:
+            await self.open_door(bench)
+
+    async def probed(self, bench: Workbench) -> ProbedEnv:
+        return await self._launcher.probed(bench)
+
+    async def start_services(self, bench: Workbench, ctx: ClientContext, telling: Telling) -> None:
+        """The declared ones that start by themselves. One that fails is told and does not fail `up`."""
+        config, problem = self.config(bench)
+        if problem is not None:
+            telling.note(problem.message, level="warning")
+        if config is None or bench.no_python:
+            return
+        book = self.services(bench)
+        await book.find(config, await bench.link(), await self._launcher.probed(bench), bench.paths)
+        for name in book.autostart():
+            telling.step(f"service {name}", f"Starting {name}")
+            try:
+                view = await book.start(name, await bench.link(), bench.forwarder)
+                telling.done(f"service {name}", detail=view.url)
+            except DevenvError as error:
+                telling.done(f"service {name}", ok=False, detail=error.message)
+
+    def services(self, bench: Workbench) -> ServiceBook:
+        if bench.services is None:
+            bench.services = ServiceBook(bench.folder / "secrets.json", bench.changes.touch)
+        return bench.services
+
+    def config(self, bench: Workbench) -> tuple[DevenvConfig | None, DevenvError | None]:
+        """devenv.yaml, or why it cannot be read."""
+        try:
+            return self._registry.config(bench), None
+        except DevenvError as error:
+            return None, error
+
+    def snapshot(self, bench: Workbench) -> Snapshot:
+        config, problem = self.config(bench)
+        services: list[ServiceView] = bench.services.views() if bench.services is not None else []
+        debug: DebugView | None = self.debug_view(bench)
+        return snapshot(bench, config, problem, services, debug)

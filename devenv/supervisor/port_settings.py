@@ -1,0 +1,56 @@
+"""What two configuration files say about ports, as one value for the forwarder. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from devcontainer import ports
+from devcontainer.jsonc import JsonValue
+from devenv.config import DevenvConfig
+from devenv.forward.settings import ConfiguredPort, ForwardSettings, Traits
+
+_AUTO = {"open-browser": "openBrowser", "open-browser-once": "openBrowserOnce"}
+
+
+def port_settings(
+    forward_ports: Sequence[JsonValue],
+    attributes: Mapping[str, JsonValue],
+    other: JsonValue,
+    config: DevenvConfig,
+) -> ForwardSettings:
+    """devenv.yaml's word on a port goes before devcontainer.json's attributes for it."""
+    wanted = dict.fromkeys(ports.parse_all(forward_ports))
+    wanted.update(dict.fromkeys(ports.ForwardPort("localhost", port) for port in config.ports.configured))
+
+    def traits(port: int, command_line: str, host: str = "localhost") -> Traits:
+        said = ports.attributes(ports.ForwardPort(host, port), command_line, attributes, other)
+        ours = config.ports.configured.get(port) if host == "localhost" else None
+        if ours is None:
+            return Traits(said.label, said.protocol or "tcp", said.on_auto_forward, said.require_local_port)
+        return Traits(
+            label=ours.label or said.label,
+            protocol=ours.protocol if ours.protocol != "tcp" else said.protocol or "tcp",
+            auto_forward=_AUTO.get(ours.auto_forward.value, ours.auto_forward.value),
+            require_local=ours.require_local or said.require_local_port,
+            host_port=ours.host_port,
+        )
+
+    configured = []
+    for port in wanted:
+        found = traits(port.port, "", port.host)
+        configured.append(
+            ConfiguredPort(
+                port=port.port,
+                host="127.0.0.1" if port.host == "localhost" else port.host,
+                host_port=found.host_port,
+                label=found.label,
+                protocol=found.protocol,
+                require_local=found.require_local,
+            )
+        )
+    return ForwardSettings(
+        same_user=config.ports.same_user,
+        configured=tuple(configured),
+        ignore=frozenset(config.ports.ignore),
+        traits=traits,
+    )

@@ -1,0 +1,145 @@
+"""One environment as the view models that front ends get. Reads a workbench, changes nothing."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+from devenv.api.views import (
+    DebugView,
+    DriftView,
+    EnvironmentView,
+    EnvStatus,
+    RunConfigView,
+    ServiceView,
+    Snapshot,
+    TestsView,
+    UsageView,
+)
+from devenv.config import DevenvConfig
+from devenv.errors import DevenvError
+from devenv.runs.history import to_view
+from devenv.runs.resolve import list_scripts
+from devenv.supervisor.workbench import Workbench
+
+_RUNS_SHOWN = 50
+_SCRIPTS_SHOWN = 12
+
+_STATUS = {
+    "running": EnvStatus.RUNNING,
+    "paused": EnvStatus.PAUSED,
+    "restarting": EnvStatus.STARTING,
+    "created": EnvStatus.BROKEN,
+    "exited": EnvStatus.STOPPED,
+    "dead": EnvStatus.BROKEN,
+    "removing": EnvStatus.ABSENT,
+}
+_WORKING = {"up": EnvStatus.CREATING, "rebuild": EnvStatus.BUILDING, "start": EnvStatus.STARTING}
+
+
+def status_of(bench: Workbench) -> EnvStatus:
+    if bench.engine_lost:
+        return EnvStatus.ENGINE_LOST
+    operation = bench.operation
+    if operation is not None and operation.running and operation.verb in _WORKING and not bench.running:
+        return _WORKING[operation.verb]
+    if bench.container is None:
+        return EnvStatus.ABSENT
+    return _STATUS.get(bench.container.status, EnvStatus.BROKEN)
+
+
+def environment_view(bench: Workbench, drift: Sequence[DriftView] = ()) -> EnvironmentView:
+    container = bench.container
+    probed = bench.probed
+    link = bench.current_link
+    reason = link.reason if link is not None else bench.no_python
+    return EnvironmentView(
+        key=bench.target.key,
+        name=bench.target.name,
+        local_folder=bench.target.local_folder,
+        config_file=bench.target.config_file,
+        status=status_of(bench),
+        container=container.name if container else "",
+        container_id=container.id if container else "",
+        image=container.image if container else "",
+        started=epoch(container.started_at) if container and bench.running else None,
+        remote_user=bench.remote_user,
+        workspace_folder=bench.paths.container,
+        python=(probed.python or "") if probed else "",
+        python_version=probed.python_version if probed else "",
+        engine=bench.engine_name,
+        tier=link.tier.value if link is not None else ("engine" if bench.no_python else ""),
+        tier_reason=reason,
+        adopted=bench.adopted,
+        usage=usage_view(bench),
+        drift=list(drift or bench.drift),
+        notes=list(bench.notes),
+    )
+
+
+def usage_view(bench: Workbench) -> UsageView:
+    """CPU as a share of one core between the two newest samples."""
+    if bench.usage is None:
+        return UsageView()
+    before, now = bench.usage
+    took = float(now["time"]) - float(before["time"])
+    percent = (now["cpu_usec"] - before["cpu_usec"]) / took / 10_000 if took > 0 else 0.0
+    return UsageView(
+        cpu_percent=max(0.0, percent),
+        cpus=float(now.get("cpus") or 0.0),
+        memory=int(now.get("memory") or 0),
+        memory_limit=now.get("memory_limit"),
+        oom_kills=int(now.get("oom_kills") or 0),
+    )
+
+
+def config_views(bench: Workbench, config: DevenvConfig) -> list[RunConfigView]:
+    """The declared run configurations; without any, the scripts that the project's root holds."""
+    live = {record["name"]: record["id"] for record in bench.runs.live()}
+    views = []
+    for name, run in config.runs.items():
+        kind = "script" if run.script else "module" if run.module else "command"
+        command = run.command if isinstance(run.command, str) else " ".join(run.command or ())
+        text = " ".join([run.script or (f"-m {run.module}" if run.module else command), *run.args])
+        views.append(RunConfigView(name=name, command=text, kind=kind, run=live.get(name)))
+    if not views:
+        scripts = [name for name in list_scripts(bench.target.local_folder) if "/" not in name][:_SCRIPTS_SHOWN]
+        views = [
+            RunConfigView(name=name, command=name, kind="script", found=True, run=live.get(name)) for name in scripts
+        ]
+    return views
+
+
+def snapshot(
+    bench: Workbench,
+    config: DevenvConfig | None,
+    problem: DevenvError | None,
+    services: Sequence[ServiceView],
+    debug: DebugView | None,
+) -> Snapshot:
+    """`problem`: why devenv.yaml could not be read; the rest is shown all the same."""
+    environment = environment_view(bench)
+    if problem is not None:
+        environment = EnvironmentView(
+            **{name: getattr(environment, name) for name in environment.__struct_fields__ if name != "notes"},
+            notes=[*environment.notes, problem.message],
+        )
+    return Snapshot(
+        environment=environment,
+        configs=config_views(bench, config) if config is not None else [],
+        runs=[to_view(record) for record in bench.runs.all()[:_RUNS_SHOWN]],
+        services=list(services),
+        ports=bench.forwarder.table(),
+        tests=bench.tests.view() if bench.tests is not None else TestsView(),
+        debug=debug,
+    )
+
+
+def epoch(stamp: str) -> float | None:
+    """The engine's RFC 3339 time (nanoseconds, Z) as seconds since the epoch."""
+    try:
+        whole, _, fraction = stamp.rstrip("Z").partition(".")
+        moment = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.UTC)
+        return moment.timestamp() + float(f"0.{fraction[:6] or 0}")
+    except ValueError:
+        return None

@@ -1,0 +1,214 @@
+"""up, start, stop, rebuild, down, status, ls, init: the life of an environment."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+from typing import Any
+
+from devenv.api.context import ClientContext
+from devenv.api.messages import Args, InitArgs, LsArgs, StopArgs, UpArgs
+from devenv.api.views import EnvironmentView, EnvStatus, RunView, Snapshot
+from devenv.environment.plan import UpOptions
+from devenv.errors import DevenvError, LiveRuns, NotUp, Refused, UsageError
+from devenv.link.port import Tier
+from devenv.runs.history import to_view
+from devenv.supervisor.connection import Connection
+from devenv.supervisor.live import Live
+from devenv.supervisor.operation import Operation, Telling
+from devenv.supervisor.registry import Registry
+from devenv.supervisor.workbench import Workbench
+
+
+class EnvironmentVerbs:
+    def __init__(self, registry: Registry, live: Live) -> None:
+        self._registry = registry
+        self._live = live
+
+    async def up(self, args: UpArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        if args.dry_run:
+            plan = await self._registry.environments.plan(bench.target, ctx, bench.engine, _options(args))
+            return {
+                "steps": [step.title for step in plan.steps],
+                "create": list(plan.create),
+                "drift": plan.drift,
+                "notes": list(plan.notes),
+            }
+        return await self._shared(bench, "up", args, ctx, connection)
+
+    async def start(self, args: UpArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        if bench.container is None:
+            raise NotUp(f"{bench.target.name} has no container to start", "run: devenv up")
+        return await self._shared(bench, "start", args, ctx, connection)
+
+    async def rebuild(self, args: UpArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        await self._check_before_removal(bench, "rebuild", args.force)
+        return await self._shared(bench, "rebuild", args, ctx, connection)
+
+    async def _shared(
+        self, bench: Workbench, verb: str, args: UpArgs, ctx: ClientContext, connection: Connection
+    ) -> Any:
+        """Two clients that bring the same environment up get one piece of work and one result."""
+        running = bench.operation
+        if running is None or not running.running:
+            bench.operation = Operation(verb, lambda telling: self._bring_up(bench, verb, args, ctx, telling))
+            bench.changes.touch()
+        assert bench.operation is not None
+        snapshot: Snapshot = await bench.operation.join(connection)
+        return snapshot
+
+    async def _bring_up(
+        self, bench: Workbench, verb: str, args: UpArgs, ctx: ClientContext, telling: Telling
+    ) -> Snapshot:
+        bench.tier = _tier(args.tier)
+        options = _options(args, rebuild=verb == "rebuild" or args.rebuild)
+        if options.rebuild and bench.running:
+            await self._end_runs(bench, telling)
+        try:
+            result = await self._registry.environments.up(bench.target, ctx, bench.engine, options, telling)
+        finally:
+            bench.changes.touch()
+        bench.notes = list(result.notes)
+        bench.drift = list(result.drift)
+        await bench.adopt(result.container, result.remote_user, result.workspace_folder, adopted=result.adopted)
+        await self._live.connect(bench, telling)
+        if args.services:
+            await self._live.start_services(bench, ctx, telling)
+        return self._live.snapshot(bench)
+
+    async def stop(self, args: StopArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        ended = await self._end_before(bench, "stop", args.force, connection)
+        if bench.container is not None:
+            await self._registry.environments.stop(bench.target, bench.engine)
+        await bench.refresh()
+        return {"ended": ended, "sentence": f"{bench.target.name} is stopped; `devenv start` continues", "notes": []}
+
+    async def down(self, args: StopArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        if bench.container is None and not args.volumes:
+            return {"ended": [], "sentence": f"{bench.target.name} has no container", "notes": []}
+        await self._check_before_removal(bench, "down", args.force)
+        ended = await self._end_before(bench, "down", args.force, connection)
+        notes = await self._registry.environments.down(bench.target, bench.engine, volumes=args.volumes)
+        await bench.refresh()
+        if args.volumes:
+            bench.runs.clear()
+        self._registry.forget_paths()
+        return {"ended": ended, "sentence": f"{bench.target.name} is gone", "notes": list(notes)}
+
+    async def _check_before_removal(self, bench: Workbench, verb: str, force: bool) -> None:
+        """What would be lost is said before anything is touched."""
+        self._refuse_live(bench, verb, force)
+        if force or bench.container is None:
+            return
+        if bench.adopted:
+            raise Refused(
+                f"{bench.container.name} was made by another tool", f"to remove it all the same: devenv {verb} --force"
+            )
+        held = await self._registry.environments.writable_layer(bench.engine, bench.container)
+        if held:
+            lines = [f"{path}  ({size / 1e6:.1f} MB)" for path, size in held[:12]]
+            raise Refused(
+                f"the container holds {len(held)} files and folders outside mounts that {verb} would lose",
+                f"keep them in a mount or a volume, or give them up: devenv {verb} --force",
+                details={"lines": lines},
+            )
+
+    def _refuse_live(self, bench: Workbench, verb: str, force: bool) -> None:
+        live = [record for record in bench.runs.live() if record["kind"] != "service"] if bench.running else []
+        if live and not force:
+            names = ", ".join(f"{record['name']} ({record['id']})" for record in live)
+            raise LiveRuns(
+                f"{len(live)} live run{'s' if len(live) > 1 else ''}: {names}",
+                f"wait for them, or end them: devenv {verb} --force",
+                details={"runs": [record["id"] for record in live]},
+            )
+
+    async def _end_before(self, bench: Workbench, verb: str, force: bool, connection: Connection) -> list[RunView]:
+        self._refuse_live(bench, verb, force)
+        telling = Telling(asyncio.get_running_loop(), connection.send)
+        return await self._end_runs(bench, telling)
+
+    async def _end_runs(self, bench: Workbench, telling: Telling) -> list[RunView]:
+        """Each keeper is asked before the engine is told: an engine signals the container's first process only."""
+        live = bench.runs.live() if bench.running else []
+        if not live:
+            return []
+        telling.step("runs", f"Ending {len(live)} live runs")
+        link = await bench.link()
+
+        async def end(record: dict[str, Any]) -> RunView:
+            ended = await link.request("runs.end", id=record["id"])
+            bench.runs.update(ended)
+            return to_view(ended)
+
+        views = list(await asyncio.gather(*(end(record) for record in live)))
+        telling.done("runs")
+        return [view for view in views if view.kind != "service"]
+
+    async def status(self, args: Args, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        if bench.running:
+            try:
+                await self._live.connect(bench, None)
+                await bench.sample_usage()
+            except DevenvError as error:
+                bench.notes = [*bench.notes, error.message] if error.message not in bench.notes else bench.notes
+        bench.drift = await self._registry.environments.drift(bench.target, ctx, bench.engine)
+        return self._live.snapshot(bench)
+
+    async def ls(self, args: LsArgs, ctx: ClientContext, connection: Connection) -> Any:
+        views = []
+        for summary in await self._registry.environments.list(ctx):
+            views.append(
+                EnvironmentView(
+                    key=summary.key,
+                    name=summary.name,
+                    local_folder=summary.local_folder,
+                    config_file=summary.config_file,
+                    status=EnvStatus(summary.status),
+                    container=summary.container.name,
+                    container_id=summary.container.id,
+                    image=summary.container.image,
+                    adopted=summary.adopted,
+                    owner=summary.owner,
+                )
+            )
+        return {"environments": views}
+
+    async def init(self, args: InitArgs, ctx: ClientContext, connection: Connection) -> Any:
+        from devenv.environment.infer import propose
+
+        root = pathlib.Path(args.folder or ctx.cwd)
+        proposal = await asyncio.to_thread(propose, root)
+        existing = [name for name in proposal.files if (root / name).exists()]
+        if args.write and existing and not args.force:
+            raise Refused(f"{existing[0]} is there already", "show the proposal with --print, or replace with --force")
+        if args.write:
+            await asyncio.to_thread(_write_files, root, proposal.files)
+            self._registry.forget_paths()
+        text = "".join(f"--- {name}\n{body}\n" for name, body in proposal.files.items()) if not args.write else ""
+        text += "\n".join([*(f"wrote {name}" for name in proposal.files if args.write), *proposal.reasons])
+        return {"files": proposal.files, "reasons": list(proposal.reasons), "written": args.write, "text": text}
+
+
+def _write_files(root: pathlib.Path, files: dict[str, str]) -> None:
+    for name, body in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body, encoding="utf-8")
+
+
+def _options(args: UpArgs, *, rebuild: bool = False) -> UpOptions:
+    return UpOptions(trust=args.trust, rebuild=rebuild or args.rebuild, no_cache=args.no_cache)
+
+
+def _tier(word: str) -> Tier:
+    try:
+        return Tier(word)
+    except ValueError:
+        raise UsageError(f"--tier {word!r}", "one of auto, direct, stream") from None

@@ -1,0 +1,69 @@
+"""ports, forward, services, address: what listens inside and where it is here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from devenv.api.context import ClientContext
+from devenv.api.messages import Args, ForwardArgs, ServiceArgs
+from devenv.api.views import PortView
+from devenv.errors import NotFound
+from devenv.supervisor.connection import Connection
+from devenv.supervisor.live import Live
+from devenv.supervisor.registry import Registry
+
+
+class PortVerbs:
+    def __init__(self, registry: Registry, live: Live) -> None:
+        self._registry = registry
+        self._live = live
+
+    async def ports(self, args: Args, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        if bench.running:
+            await self._live.connect(bench, None)
+        views = bench.forwarder.table()
+        return {"ports": [_without_secret(view) for view in views]}
+
+    async def forward(self, args: ForwardArgs, ctx: ClientContext, connection: Connection) -> PortView:
+        bench = await self._registry.find(args, ctx)
+        bench.require_running()
+        await self._live.connect(bench, None)
+        return await bench.forwarder.expose(
+            args.port, host=args.host, host_port=args.host_port, label=args.label, source="configured"
+        )
+
+    async def services(self, args: ServiceArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        bench.require_running()
+        await self._live.connect(bench, None)
+        book = self._live.services(bench)
+        config = self._registry.config(bench)
+        link = await bench.link()
+        await book.find(config, link, await self._live.probed(bench), bench.paths)
+        if args.action in ("stop", "restart"):
+            await book.stop(args.name, link)
+        if args.action in ("start", "restart"):
+            await book.start(args.name, link, bench.forwarder)
+        return {"services": [_without_secret(view) for view in book.views()]}
+
+    async def address(self, args: ServiceArgs, ctx: ClientContext, connection: Connection) -> Any:
+        """For `devenv open`: the only answer that holds a token, asked for by name."""
+        bench = await self._registry.find(args, ctx)
+        bench.require_running()
+        await self._live.connect(bench, None)
+        book = self._live.services(bench)
+        await book.find(self._registry.config(bench), await bench.link(), await self._live.probed(bench), bench.paths)
+        for service in book.views():
+            if service.name == args.name and service.url:
+                return {"url": service.url, "secret_url": service.secret_url or service.url}
+        for port in bench.forwarder.table():
+            if args.name in (str(port.port), str(port.host_port), port.label) and port.host_port:
+                url = port.url or f"http://{port.host}:{port.host_port}"
+                return {"url": url, "secret_url": port.secret_url or url}
+        raise NotFound(f"nothing called {args.name!r} has an address", "see: devenv ports and devenv services")
+
+
+def _without_secret(view: Any) -> Any:
+    """Lists are printed and logged: the token stays with who asks for one address."""
+    return type(view)(**{name: getattr(view, name) for name in view.__struct_fields__ if name != "secret_url"})

@@ -1,0 +1,132 @@
+"""The one place where the supervisor's objects are built. Everything is passed in; nothing reaches for a global."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pathlib
+import socket
+import time
+from collections.abc import Callable
+
+from devenv.api import messages, paths
+from devenv.api.context import ClientContext
+from devenv.config import DevenvConfig
+from devenv.debug.cache import DebugpyCache
+from devenv.environment.environments import Environments
+from devenv.environment.target import Target
+from devenv.forward.forwarder import Forwarder
+from devenv.supervisor.launcher import Launcher
+from devenv.supervisor.live import Live
+from devenv.supervisor.port_settings import port_settings
+from devenv.supervisor.registry import Registry
+from devenv.supervisor.server import Handler, Server
+from devenv.supervisor.verbs.debug import DebugVerbs
+from devenv.supervisor.verbs.environment import EnvironmentVerbs
+from devenv.supervisor.verbs.ports import PortVerbs
+from devenv.supervisor.verbs.processes import ProcessVerbs
+from devenv.supervisor.verbs.runs import RunVerbs
+from devenv.supervisor.verbs.tests import TestVerbs
+from devenv.supervisor.verbs.watch import WatchVerbs
+
+log = logging.getLogger("devenv.supervisor")
+
+
+class Supervisor:
+    """Owns the server and the registry for one run of the process."""
+
+    def __init__(self, server: Server, registry: Registry, live: Live) -> None:
+        self.server = server
+        self._registry = registry
+        self._live = live
+
+    async def run(self, listener: socket.socket) -> None:
+        async with asyncio.TaskGroup() as group:
+            restore = group.create_task(self._restore())
+            await self.server.serve(listener)
+            restore.cancel()
+        await self._registry.close()
+
+    async def _restore(self) -> None:
+        """Environments that ran when the last supervisor ended are taken over, ports first of all."""
+        ctx = ClientContext("/", 0o022, dict(os.environ), os.getuid())
+        try:
+            for bench in await self._registry.restore(ctx):
+                bench.start(self._live.connect(bench, None), "restore")
+        except Exception:
+            log.exception("the restore failed")
+
+
+def build(state: pathlib.Path) -> Supervisor:
+    """A supervisor over the state folder `state`."""
+    owner = f"{os.getuid()}@{paths.machine_id()}"
+    environments = Environments(state, owner, clock=time.time)
+    registry = Registry(environments, state, make_forwarder)
+    launcher = Launcher(registry, DebugpyCache(state / "cache" / "debugpy"))
+    live = Live(registry, launcher)
+    runs = RunVerbs(registry, launcher)
+    debug = DebugVerbs(registry, launcher, runs)
+    live.open_door = debug.open_door
+    live.debug_view = debug.view
+    environment = EnvironmentVerbs(registry, live)
+    processes = ProcessVerbs(registry, launcher)
+    tests = TestVerbs(registry, launcher, runs)
+    ports = PortVerbs(registry, live)
+    stop: list[Callable[[], None]] = []
+    watch = WatchVerbs(registry, live, lambda: stop[0]())
+    verbs: dict[str, tuple[type[messages.Args], Handler]] = {
+        "up": (messages.UpArgs, environment.up),
+        "start": (messages.UpArgs, environment.start),
+        "rebuild": (messages.UpArgs, environment.rebuild),
+        "stop": (messages.StopArgs, environment.stop),
+        "down": (messages.StopArgs, environment.down),
+        "status": (messages.Args, environment.status),
+        "ls": (messages.LsArgs, environment.ls),
+        "init": (messages.InitArgs, environment.init),
+        "exec": (messages.ExecArgs, processes.exec),
+        "shell": (messages.ExecArgs, processes.shell),
+        "run": (messages.RunArgs, runs.run),
+        "rerun": (messages.RerunArgs, runs.rerun),
+        "runs": (messages.RunsArgs, runs.runs),
+        "logs": (messages.AttachArgs, runs.logs),
+        "attach": (messages.AttachArgs, runs.attach),
+        "kill": (messages.KillArgs, runs.kill),
+        "read": (messages.ReadArgs, runs.read),
+        "input": (messages.InputArgs, runs.input),
+        "debug": (messages.DebugArgs, debug.debug),
+        "ide": (messages.IdeArgs, debug.ide),
+        "test": (messages.TestArgs, tests.test),
+        "watch-tests": (messages.WatchTestsArgs, tests.watch_tests),
+        "ports": (messages.Args, ports.ports),
+        "forward": (messages.ForwardArgs, ports.forward),
+        "services": (messages.ServiceArgs, ports.services),
+        "address": (messages.ServiceArgs, ports.address),
+        "watch": (messages.Args, watch.watch),
+        "supervisor": (messages.ServiceArgs, watch.supervisor),
+        "build-log": (messages.LogsArgs, watch.build_log),
+        "container-log": (messages.LogsArgs, watch.container_log),
+    }
+    server = Server(verbs)
+    stop.append(server.stopping.set)
+    return Supervisor(server, registry, live)
+
+
+def make_forwarder(
+    target: Target,
+    config: DevenvConfig,
+    folder: pathlib.Path,
+    on_change: Callable[[], None],
+    on_note: Callable[[str], None],
+) -> Forwarder:
+    """The forwards of one environment, from what its files say about ports."""
+    raw = target.config.raw
+    forward_ports = raw.get("forwardPorts")
+    attributes = raw.get("portsAttributes")
+    settings = port_settings(
+        forward_ports if isinstance(forward_ports, list) else [],
+        attributes if isinstance(attributes, dict) else {},
+        raw.get("otherPortsAttributes"),
+        config,
+    )
+    return Forwarder(target.key, folder / "ports.json", settings, time.monotonic, on_change, on_note)
