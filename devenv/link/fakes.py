@@ -10,15 +10,20 @@ import asyncio
 import asyncio.subprocess as sub
 import contextlib
 import os
+import pathlib
 import signal as signals
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from devenv.engine.port import ContainerSnapshot, ExecResult
+from devenv.engine.port import ContainerSnapshot, Engine, ExecResult
 from devenv.errors import LinkError, NotFound
+from devenv.link.agent_link import AgentLink
 from devenv.link.answers import AgentRefusal
+from devenv.link.dial import open_link
+from devenv.link.direct_tier import prepare_folder
 from devenv.link.port import AgentHello, Stream, Tier, WindowSize
 
 _READ = 64 << 10
@@ -65,6 +70,11 @@ class SubprocessExecStream:
 
     async def resize(self, rows: int, columns: int) -> None:
         return None
+
+    @property
+    def waiting(self) -> int:
+        """Chunks read and not taken yet."""
+        return self._chunks.qsize()
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -256,6 +266,7 @@ class FakeLink:
         self._listeners: list[Callable[[dict[str, Any]], None]] = []
         self._gone = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._processes: list[sub.Process] = []
 
     def emit(self, event: dict[str, Any]) -> None:
         for listener in list(self._listeners):
@@ -288,8 +299,9 @@ class FakeLink:
         except FileNotFoundError as error:
             code = "not-found" if await asyncio.to_thread(os.path.isdir, cwd) else "no-cwd"
             raise NotFound(str(error), details={"code": code, "errno": error.errno}) from None
-        except PermissionError as error:
+        except OSError as error:
             raise AgentRefusal(str(error), details={"code": "not-executable", "errno": error.errno}) from None
+        self._processes.append(process)
         channel = self._channel()
         assert process.stdin is not None
 
@@ -343,10 +355,12 @@ class FakeLink:
                 writer.write(data)
             else:
                 writer.write_eof()
+                sent_all.set()
 
+        sent_all = asyncio.Event()
         channel.on_send = on_send
         channel.on_close = writer.transport.abort
-        self._own(self._relay(reader, writer, channel))
+        self._own(self._relay(reader, writer, channel, sent_all))
         return channel
 
     async def unpack(self, destination: str, tar: bytes) -> None:
@@ -380,6 +394,10 @@ class FakeLink:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for process in self._processes:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
     def _require(self) -> None:
         if self._gone.is_set():
@@ -402,23 +420,39 @@ class FakeLink:
             channel.feed(stream, b"")
 
         assert process.stdout is not None and process.stderr is not None
-        try:
-            await asyncio.gather(pump(Stream.OUT, process.stdout), pump(Stream.ERR, process.stderr))
-            code = await process.wait()
-            channel.end({"exit": code} if code >= 0 else {"signal": -code})
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        await asyncio.gather(pump(Stream.OUT, process.stdout), pump(Stream.ERR, process.stderr))
+        code = await process.wait()
+        channel.end({"exit": code} if code >= 0 else {"signal": -code})
 
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, channel: FakeChannel) -> None:
+    async def _relay(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        channel: FakeChannel,
+        sent_all: asyncio.Event,
+    ) -> None:
         try:
             while data := await reader.read(_READ):
                 channel.feed(Stream.OUT, data)
             channel.feed(Stream.OUT, b"")
-            await writer.wait_closed()
+            await sent_all.wait()
             channel.end({})
         except OSError as error:
             channel.end({"errno": error.errno or 0})
         finally:
             writer.close()
+
+
+async def open_local_link(folder: pathlib.Path, tier: Tier, *, engine: LocalEngine | None = None) -> AgentLink:
+    """A real link to a real agent that runs as a local process; `folder` takes its link folder and state."""
+    pub = await asyncio.to_thread(prepare_folder, folder / "link")
+    return await open_link(
+        cast(Engine, engine or LocalEngine()),
+        local_container(),
+        user="",
+        link_dir=pub,
+        tier=tier,
+        mount=str(pub),
+        state=str(folder / "state"),
+        pythons=[sys.executable],
+    )
