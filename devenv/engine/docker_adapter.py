@@ -107,6 +107,18 @@ class DockerEngine:
         api = await asyncio.to_thread(_dial, endpoint, timeout)
         return cls(endpoint, api, DockerCli(endpoint, env), env)
 
+    def for_client(self, env: Mapping[str, str]) -> DockerEngine:
+        """The same engine and connection for another client: its own credentials, proxies and build settings."""
+        return DockerEngine(self.endpoint, self._api, DockerCli(self.endpoint, env), env)
+
+    async def logs(self, container: str, *, tail_lines: int | None = None) -> bytes:
+        """What the container's first process has printed, stdout and stderr in order."""
+        tail: Any = "all" if tail_lines is None else tail_lines
+        return await self._do(
+            f"read the log of {container[:12]}",
+            lambda: bytes(self._api.logs(container, stdout=True, stderr=True, stream=False, tail=tail)),
+        )
+
     async def _do(self, what: str, call: Callable[[], T]) -> T:
         def guarded() -> T:
             try:
@@ -232,6 +244,9 @@ class DockerEngine:
 
     async def stop(self, container: str, *, timeout: int = 10) -> None:
         await self._do(f"stop container {container[:12]}", lambda: self._api.stop(container, timeout=timeout))
+
+    async def unpause(self, container: str) -> None:
+        await self._do(f"unpause container {container[:12]}", lambda: self._api.unpause(container))
 
     async def remove(self, container: str, *, force: bool = False, volumes: bool = False) -> None:
         def call() -> None:

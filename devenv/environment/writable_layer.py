@@ -1,0 +1,59 @@
+"""What is in a container's writable layer outside mounts: what `rebuild` and `down` would lose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from devenv.engine.port import ContainerSnapshot, Engine
+
+_FLEETING = (
+    "/tmp",
+    "/run",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/var/tmp",
+    "/var/lib/devenv",
+    "/var/cache/apt",
+    "/etc",
+    "/usr/sbin/docker-init",
+)
+"""Not the user's work: gone at the next start, or written by the engine and by us."""
+
+_SIZES = 'for path in "$@"; do du -skx "$path" 2>/dev/null; done'
+
+
+async def contents(engine: Engine, container: ContainerSnapshot) -> list[tuple[str, int]]:
+    """(path, bytes), largest first. Sizes are 0 when the container does not run: nothing can measure them there."""
+    mounts = [str(m.get("Destination", "")) for m in container.mounts]
+    paths = added_roots(await engine.diff(container.id), mounts)
+    if not paths:
+        return []
+    if container.status != "running":
+        return [(path, 0) for path in paths]
+    result = await engine.exec_capture(
+        container.id, ["/bin/sh", "-c", _SIZES, "sh", *paths[:512]], user="0", timeout=60
+    )
+    sizes: dict[str, int] = {}
+    for line in result.stdout.decode("utf-8", "surrogateescape").splitlines():
+        number, _, path = line.partition("\t")
+        if number.strip().isdigit():
+            sizes[path] = int(number) * 1024
+    return sorted(((path, sizes.get(path, 0)) for path in paths), key=lambda item: (-item[1], item[0]))
+
+
+def added_roots(changes: Iterable[tuple[str, str]], mounts: Sequence[str]) -> list[str]:
+    """The topmost added paths: of a new folder only the folder, of a changed file the file. Pure."""
+    added = sorted(path for kind, path in changes if kind == "A")
+    hidden = (*_FLEETING, *mounts)
+    roots: list[str] = []
+    for path in added:
+        if any(path == h or path.startswith(h.rstrip("/") + "/") for h in hidden if h):
+            continue
+        # A mount point that the engine made: nothing of it is in the layer.
+        if any(h.startswith(path.rstrip("/") + "/") for h in mounts if h):
+            continue
+        if roots and path.startswith(roots[-1] + "/"):
+            continue
+        roots.append(path)
+    return [path for path in roots if not path.endswith((".pyc", "/__pycache__", "/.devcontainer"))]
