@@ -21,11 +21,11 @@ from tui.dialogs.prompt import Prompt
 from tui.dialogs.question import Ask, Question
 from tui.model.reducer import reduce
 from tui.model.state import Arrived, Chosen, Event, Folded, Lost, Pane, State, Ticked, Turned, Typing
-from tui.screens.overlays import HelpScreen, NotesScreen, ProgressScreen
+from tui.screens.overlays import HelpScreen, DetailsScreen, ProgressScreen
 from tui.screens.workbench import Workbench
 from tui.widgets.bars import Bar
 from tui.widgets.output import OutputPane
-from tui.widgets.palette import ANSI, DARK, THEMES
+from tui.widgets.palette import ANSI, DARK, TERMINAL_DARK, TERMINAL_LIGHT, THEMES
 from tui.widgets.rowlist import RowList
 from tui.widgets.textpane import TextPane
 
@@ -60,6 +60,7 @@ class DevenvApp(App[int]):
         self._input: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         for known in THEMES:
             self.register_theme(known)
+        self.ansi_theme_dark, self.ansi_theme_light = TERMINAL_DARK, TERMINAL_LIGHT
         self.theme = theme or (ANSI.name if self.console.color_system == "standard" else DARK.name)
 
     def get_default_screen(self) -> Screen[Any]:
@@ -177,8 +178,8 @@ class DevenvApp(App[int]):
             self.action_command_palette()
         elif name == "help":
             self.push_screen(HelpScreen())
-        elif name == "notes" and self.state.snapshot is not None:
-            self.push_screen(NotesScreen(self.state.snapshot.environment))
+        elif name == "details" and self.state.snapshot is not None:
+            self.push_screen(DetailsScreen(self.state.snapshot.environment))
         elif name == "progress" and not isinstance(self.screen, ProgressScreen):
             self.push_screen(ProgressScreen(self.state))
 

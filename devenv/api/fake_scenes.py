@@ -10,7 +10,7 @@ import time
 import msgspec
 
 from devenv.api.fake import FakeClient
-from devenv.api.fake_spool import FakeSpool
+from devenv.api.fake_spool import FakeSpool, RatedSpool
 from devenv.api.views import (
     DebugView,
     DriftView,
@@ -141,7 +141,7 @@ def runs() -> list[RunView]:
     ended = RunState.EXITED
     return [
         _run("r8", "train", "run", RunState.RUNNING, 98, None),
-        _run("r7", "evaluate", "debug", RunState.RUNNING, 41, None),
+        _run("r7", "evaluate", "debug", RunState.RUNNING, 141, None),
         _run("r6", "test", "test", ended, 160, 13.4, exit_code=1),
         _run("r5", "train", "run", RunState.OOM, 900, 312, exit_code=137, reason="out of memory at 63.9 GiB"),
         _run("r4", "lint", "run", ended, 1_300, 0.8, exit_code=0),
@@ -197,6 +197,13 @@ def busy() -> FakeClient:
     )
     client.show_tests(TESTS, "r6")
     client.build_text = "\n".join(step for step in UP_STEPS if isinstance(step, str)) + "\n"
+    return client
+
+
+def rushing(rate: float = 10_000) -> FakeClient:
+    """A run that prints `rate` lines a second, for as long as it is watched."""
+    client = busy()
+    client.spools["r8"] = RatedSpool(rate)
     return client
 
 

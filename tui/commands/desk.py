@@ -40,7 +40,7 @@ class Desk(Protocol):
         """The pane of text that has the keyboard, else the output."""
 
     def overlay(self, name: str) -> None:
-        """help | notes | progress | palette"""
+        """help | details | progress | palette"""
 
     def close_progress(self) -> None: ...
     def next_theme(self) -> str: ...

@@ -113,8 +113,8 @@ async def progress(desk: Desk) -> None:
     desk.overlay("progress")
 
 
-async def notes(desk: Desk) -> None:
-    desk.overlay("notes")
+async def details(desk: Desk) -> None:
+    desk.overlay("details")
 
 
 COMMANDS: dict[str, Command] = {
@@ -125,5 +125,5 @@ COMMANDS: dict[str, Command] = {
     "down": down,
     "down-volumes": down_volumes,
     "progress": progress,
-    "notes": notes,
+    "details": details,
 }

@@ -21,13 +21,13 @@ class Actions(Provider):
 
     async def discover(self) -> Hits:
         for action in self._fitting():
-            yield DiscoveryHit(title(action), self._run(action), help=action.group)
+            yield DiscoveryHit(title(action), self._run(action))
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for action in self._fitting():
             if (score := matcher.match(title(action))) > 0:
-                yield Hit(score, matcher.highlight(title(action)), self._run(action), help=action.group)
+                yield Hit(score, matcher.highlight(title(action)), self._run(action))
 
 
 def title(action: Action) -> str:

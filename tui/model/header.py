@@ -17,7 +17,8 @@ def header(state: State, cells: int) -> Lines:
         text = "connecting to the supervisor…" if state.link is Link.CONNECTING else "no connection"
         return ((Span("◌ ", Tone.DIM), Span("devenv", Tone.STRONG), Span(f"  {text}", Tone.DIM)), ())
     env = state.snapshot.environment
-    return (spread(identity(state, env), badges(state, env), cells), spread(facts(env), usage(state, env), cells))
+    used = usage(state, env)
+    return (spread(identity(state, env), badges(state, env), cells), spread(facts(env, cells - width(used) - 2), used, cells))
 
 
 def identity(state: State, env: EnvironmentView) -> Line:
@@ -51,21 +52,22 @@ def badges(state: State, env: EnvironmentView) -> Line:
     return tuple(spaced)
 
 
-def facts(env: EnvironmentView) -> Line:
+def facts(env: EnvironmentView, cells: int) -> Line:
+    """As many whole facts as fit, the most telling first."""
     facts = [
-        ("", env.image),
-        ("", env.container),
+        ("", env.image or env.local_folder),
         ("python ", env.python_version),
         ("user ", env.remote_user),
+        ("", env.container),
         ("", env.engine),
     ]
-    line: list[Span] = []
+    line: Line = ()
     for label, value in facts:
         if value:
-            line += [SEPARATOR] if line else []
-            line += [Span(label, Tone.FAINT)] if label else []
-            line.append(Span(clean(value), Tone.DIM))
-    return tuple(line) or (Span(clean(env.local_folder), Tone.DIM),)
+            fact: Line = (*((SEPARATOR,) if line else ()), Span(label, Tone.FAINT), Span(clean(value), Tone.DIM))
+            if not line or width(line) + width(fact) <= cells:
+                line += fact
+    return line or (Span(clean(env.local_folder), Tone.DIM),)
 
 
 def usage(state: State, env: EnvironmentView) -> Line:
@@ -75,7 +77,7 @@ def usage(state: State, env: EnvironmentView) -> Line:
     share = use.cpu_percent / 100 / use.cpus
     cells = 12 if state.wide else 4
     line: list[Span] = [Span("cpu ", Tone.FAINT)]
-    if state.wide:
+    if state.wide and len(state.cpu) > 1:
         line.append(Span(spark(state.cpu, use.cpus * 100, cells), load_tone(share)))
     else:
         line += _bar(share, cells)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui.actions import ACTIONS, GROUPS, MOVES
 from tui.model.spans import Line, Lines, Span, Tone, fill
 
-KEYS = 12
+KEYS = 14
 TWO_COLUMNS = 84
 
 
@@ -19,7 +19,7 @@ def _blocks() -> list[list[Line]]:
                 rows.append((Span(f"{keys:<{KEYS}} ", Tone.KEY if action.keys else Tone.DIM), Span(action.text)))
         blocks.append(rows)
     moving: list[Line] = [(Span("Moving", Tone.ACCENT),)]
-    moving += [(Span(f"{keys:<{KEYS + 2}} ", Tone.KEY), Span(text)) for keys, text in MOVES]
+    moving += [(Span(f"{keys:<{KEYS}} ", Tone.KEY), Span(text)) for keys, text in MOVES]
     return [*blocks, moving]
 
 
@@ -37,4 +37,7 @@ def help_lines(cells: int) -> Lines:
     count = max(len(left), len(right))
     left += [()] * (count - len(left))
     right += [()] * (count - len(right))
-    return tuple((*fill(a, half), *b) for a, b in zip(left, right, strict=True))
+    lines = [(*fill(a, half), *b) for a, b in zip(left, right, strict=True)]
+    while lines and not "".join(span.text for span in lines[-1]).strip():
+        lines.pop()
+    return tuple(lines)

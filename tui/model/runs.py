@@ -20,6 +20,8 @@ def config_rows(state: State) -> tuple[Row, ...]:
     rows = [_config(state, config) for config in state.snapshot.configs]
     if rows:
         return tuple(rows)
+    if not state.up:
+        return (Row("", (Span("Runs appear once it is up.", Tone.DIM),)),)
     return (
         Row("", (Span("Nothing to run was found.", Tone.DIM),)),
         Row("", (Span("Press ", Tone.DIM), Span("o", Tone.KEY), Span(" to run any script, or", Tone.DIM))),

@@ -105,20 +105,22 @@ def wrap(text: str, cells: int) -> list[str]:
     cells = max(cells, 1)
     lines: list[str] = []
     for paragraph in text.split("\n"):
-        current = ""
-        for word in clean(paragraph).split(" "):
-            candidate = f"{current} {word}" if current else word
+        body = clean(paragraph).lstrip(" ")
+        indent = min(len(paragraph) - len(body), cells // 2) if body else 0
+        current = " " * indent
+        for word in body.split(" "):
+            candidate = f"{current} {word}" if current.strip() else current + word
             if cell_len(candidate) <= cells:
                 current = candidate
                 continue
-            if current:
+            if current.strip():
                 lines.append(current)
             while cell_len(word) > cells:
                 head = clip(word, cells + 1)[:-1] or word[0]
                 lines.append(head)
                 word = word[len(head) :]
             current = word
-        lines.append(current)
+        lines.append(current.rstrip())
     return lines
 
 

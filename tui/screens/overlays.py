@@ -1,4 +1,4 @@
-"""What stands over the workbench to be read: help, notes and drift, the progress of long work."""
+"""What stands over the workbench to be read: help, the environment in detail, the progress of long work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.screen import ModalScreen
 
 from devenv.api.views import EnvironmentView
 from tui.model.help import help_lines
-from tui.model.notes import note_lines
+from tui.model.details import detail_lines
 from tui.model.progress import progress
 from tui.model.state import State
 from tui.widgets.lines import LinesScroll, LinesView
@@ -51,8 +51,8 @@ class HelpScreen(Overlay):
         text.show(lines)
 
 
-class NotesScreen(Overlay):
-    closing = (*Overlay.closing, "n")
+class DetailsScreen(Overlay):
+    closing = (*Overlay.closing, "e")
 
     def __init__(self, environment: EnvironmentView) -> None:
         super().__init__()
@@ -60,12 +60,12 @@ class NotesScreen(Overlay):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
-            box.border_title = "Notes and drift"
+            box.border_title = "Environment"
             box.border_subtitle = "Esc closes"
-            yield LinesScroll(id="notes-text")
+            yield LinesScroll(id="details-text")
 
     def on_mount(self) -> None:
-        lines = note_lines(self.environment, max(20, min(64, self.app.size.width - 12)))
+        lines = detail_lines(self.environment, max(20, min(64, self.app.size.width - 12)))
         text = self.query_one(LinesScroll)
         text.styles.height = min(len(lines), self.app.size.height - 8)
         text.show(lines)
@@ -90,9 +90,10 @@ class ProgressScreen(Overlay):
 
     def show(self, state: State) -> None:
         self.state = state
-        if not self.is_mounted or state.operation is None:
+        views = self.query("#progress-text").results(LinesView)
+        view = next(iter(views), None)
+        if view is None or state.operation is None:
             return
-        view = self.query_one("#progress-text", LinesView)
         box = self.query_one(".box")
         box.border_subtitle = "Esc hides this; the work goes on" if state.operation.running else "Esc closes"
         if view.size.width:

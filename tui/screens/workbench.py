@@ -19,7 +19,7 @@ from tui.model.footer import footer, tabs
 from tui.model.guide import guide
 from tui.model.header import banner, header
 from tui.model.runs import config_rows, history_rows, output_title
-from tui.model.spans import Line, Span, Tone, spread
+from tui.model.spans import Line, Span, Tone
 from tui.model.state import Event, Focused, Pane, Pointed, Resized, State
 from tui.widgets.bars import Bar
 from tui.widgets.buildlog import BuildLog
@@ -53,6 +53,7 @@ class Workbench(Screen[None]):
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
+        self._composed = False
 
     def compose(self) -> ComposeResult:
         yield Banner(id="banner")
@@ -78,6 +79,7 @@ class Workbench(Screen[None]):
     def on_mount(self) -> None:
         self.query_one("#configs").border_title = "Run"
         self.query_one("#history").border_title = "History"
+        self._composed = True
         self.show(self.desk.state)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -87,7 +89,7 @@ class Workbench(Screen[None]):
 
     def show(self, state: State) -> None:
         """Draws the state. What is not visible is not computed."""
-        if not self.is_mounted:
+        if not self._composed or not self.query("#footer"):
             return
         self._arrange(state)
         cells = self.size.width or state.columns
@@ -139,7 +141,8 @@ class Workbench(Screen[None]):
             pane.refresh()
         view = pane.view
         left, right = output_title(state, following=view.following, place=view.place()[1], wrapping=view.wrapping)
-        self._title(pane, spread(left, right, max(10, pane.size.width - 2)) if right else left)
+        self._title(pane, "border_title", left)
+        self._title(pane, "border_subtitle", right)
 
     def _show_tests(self, state: State) -> None:
         if state.snapshot is None:
@@ -155,11 +158,11 @@ class Workbench(Screen[None]):
         detail.display = bool(lines)
         detail.show(lines)
 
-    def _title(self, widget: Widget, line: Line) -> None:
+    def _title(self, widget: Widget, where: str, line: Line) -> None:
         tones = TONES.get(self.app.theme, TONES[DARK.name])
         content = Content.assemble(*((span.text, str(tones[span.tone])) for span in line))
-        if widget.border_title != content.markup:
-            widget.border_title = content  # type: ignore[assignment]
+        if getattr(widget, where) != content.markup:
+            setattr(widget, where, content)
 
     # What the user does
 

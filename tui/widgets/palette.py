@@ -10,6 +10,7 @@ from functools import lru_cache
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
+from rich.terminal_theme import TerminalTheme
 from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES, Theme
 
@@ -71,6 +72,24 @@ ANSI = Theme(
     },
 )
 THEMES = (DARK, LIGHT, ANSI)
+
+
+def _terminal(background: str, foreground: str, colours: str) -> TerminalTheme:
+    """What the sixteen colours that programs print look like: eight normal ones, then eight bright ones."""
+    rgb = [(int(c[0:2], 16), int(c[2:4], 16), int(c[4:6], 16)) for c in (background, foreground, *colours.split())]
+    return TerminalTheme(rgb[0], rgb[1], rgb[2:10], rgb[10:18])
+
+
+TERMINAL_DARK = _terminal(
+    "14161d",
+    "c8ccd8",
+    "343948 f0727f 7fc98b e0af68 7aa2f7 bb9af7 6fc3d3 c8ccd8 646b80 ff8f9a 9be3a6 f2c987 9dbcff d0b6ff 93dcea eef0f6",
+)
+TERMINAL_LIGHT = _terminal(
+    "fafaf7",
+    "24272f",
+    "24272f b92a3b 23783a 96600a 2f5fc4 7a3fb8 0f7285 8b8f99 5c6170 d8404f 2f9a4c b87a1a 4a7ae0 9558d6 1c8ea4 3c3f48",
+)
 
 
 def _tones(strong: str, dim: str, faint: str, accent: str, ok: str, bad: str, warn: str, info: str) -> dict[Tone, Style]:
