@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devenv.api.context import ClientContext
 from devenv.api.views import DebugView, ServiceView, Snapshot
 from devenv.config import DevenvConfig
 from devenv.environment.probe import ProbedEnv
 from devenv.errors import DevenvError, NoPython
-from devenv.forward.fallback import exec_dialer
-from devenv.services.service_book import ServiceBook
 from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.operation import Telling
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.snapshot import snapshot
 from devenv.supervisor.workbench import Workbench
+
+if TYPE_CHECKING:
+    from devenv.services.service_book import ServiceBook
 
 
 class Live:
@@ -37,6 +38,8 @@ class Live:
             try:
                 link = await bench.link()
             except NoPython as error:
+                from devenv.forward.fallback import exec_dialer
+
                 await bench.forwarder.set_link(await exec_dialer(bench.engine, container, user=bench.remote_user))
                 if telling is not None:
                     telling.done("link", detail=f"no agent: {error.message}")
@@ -69,6 +72,8 @@ class Live:
 
     def services(self, bench: Workbench) -> ServiceBook:
         if bench.services is None:
+            from devenv.services.service_book import ServiceBook
+
             bench.services = ServiceBook(bench.folder / "secrets.json", bench.changes.touch)
         return bench.services
 

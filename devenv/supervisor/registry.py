@@ -6,20 +6,23 @@ import asyncio
 import logging
 import os
 import pathlib
+import time
 from collections.abc import Callable
 
 from devenv.api.context import ClientContext
 from devenv.api.messages import Args
 from devenv.config import DevenvConfig
 from devenv.config import load as load_config
-from devenv.engine.port import Engine
+from devenv.engine.docker_adapter import DockerEngine
 from devenv.environment.environments import Environments
 from devenv.environment.target import Target
 from devenv.errors import DevenvError
 from devenv.forward.forwarder import Forwarder
 from devenv.supervisor.background import Background
+from devenv.supervisor.engines import Engines
 from devenv.supervisor.root import project_root
 from devenv.supervisor.workbench import Workbench
+from devenv.version import VERSION
 
 log = logging.getLogger("devenv.supervisor")
 
@@ -32,17 +35,17 @@ class Registry:
 
     def __init__(
         self,
-        environments: Environments,
         state: pathlib.Path,
+        owner: str,
         make_forwarder: ForwarderMaker,
     ) -> None:
-        self.environments = environments
         self.state = state
+        self._engines = Engines(self._on_engine)
+        self.environments = Environments(self._engines.engine_for, state, owner, time.time, version=VERSION)
         self._make_forwarder = make_forwarder
         self._benches: dict[str, Workbench] = {}
         self._found: dict[tuple[str, str | None], tuple[Stamp, Workbench]] = {}
         self._configs: dict[str, tuple[Stamp, DevenvConfig]] = {}
-        self._engines: dict[str, Engine] = {}
         self._background = Background("registry")
         self._lock = asyncio.Lock()
 
@@ -60,9 +63,10 @@ class Registry:
             target = await self.environments.resolve(root, ctx, config=args.config)
             bench = self._benches.get(target.key)
             if bench is None:
-                engine = await self._engine(ctx)
+                engine = await self._engines.engine_for(ctx)
                 bench = self.hold(target, engine)
                 state = await self.environments.status(target, engine)
+                bench.drift, bench.notes, bench.owner = list(state.drift), list(state.notes), state.owner
                 if state.container is not None:
                     await bench.adopt(state.container, state.remote_user, state.workspace_folder, adopted=state.adopted)
             else:
@@ -70,7 +74,7 @@ class Registry:
             self._found[asked] = (_stamp_of(target, root), bench)
             return bench
 
-    def hold(self, target: Target, engine: Engine) -> Workbench:
+    def hold(self, target: Target, engine: DockerEngine) -> Workbench:
         """A workbench for a target that has none yet. A devenv.yaml that cannot be read is told by who needs it."""
         folder = self.state / "envs" / target.key
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -79,6 +83,7 @@ class Registry:
         except DevenvError:
             config = DevenvConfig()
         bench = Workbench(target, engine, folder)
+        bench.engine_name = engine.endpoint.url
         bench.forwarder = self._make_forwarder(target, config, folder, bench.changes.touch, bench.note)
         self._benches[target.key] = bench
         return bench
@@ -91,18 +96,15 @@ class Registry:
         """The next look-up reads the files again."""
         self._found.clear()
 
-    async def _engine(self, ctx: ClientContext) -> Engine:
-        engine = await self.environments.engine_for(ctx)
-        key = (await engine.info()).endpoint
-        if key not in self._engines:
-            self._engines[key] = engine
-            self._background.start(self._follow(engine), f"events of {key}")
-        return self._engines[key]
+    def _on_engine(self, engine: DockerEngine) -> None:
+        self._background.start(self._follow(engine), f"events of {engine.endpoint.url}")
 
-    async def _follow(self, engine: Engine) -> None:
+    async def _follow(self, engine: DockerEngine) -> None:
+        """What the engine says, to the environments that live on it."""
+        url = engine.endpoint.url
         async for event in engine.events():
             for bench in self.all():
-                if bench.engine is engine:
+                if bench.engine_name == url:
                     try:
                         await bench.on_event(event)
                     except DevenvError as error:
@@ -126,7 +128,7 @@ class Registry:
         for target, container, user, workspace, adopted in await self.environments.restorable(ctx):
             bench = self._benches.get(target.key)
             if bench is None:
-                bench = self.hold(target, await self._engine(ctx))
+                bench = self.hold(target, await self._engines.engine_for(ctx))
                 await bench.adopt(container, user, workspace, adopted=adopted)
             restored.append(bench)
         return restored
@@ -135,6 +137,7 @@ class Registry:
         await self._background.close()
         for bench in self.all():
             await bench.close()
+        await self._engines.close()
 
 
 def _stamp(files: object) -> Stamp:

@@ -25,7 +25,7 @@ from devenv.supervisor.workbench import Workbench
 _RUNS_SHOWN = 50
 _SCRIPTS_SHOWN = 12
 
-_STATUS = {
+STATUS = {
     "running": EnvStatus.RUNNING,
     "paused": EnvStatus.PAUSED,
     "restarting": EnvStatus.STARTING,
@@ -45,7 +45,7 @@ def status_of(bench: Workbench) -> EnvStatus:
         return _WORKING[operation.verb]
     if bench.container is None:
         return EnvStatus.ABSENT
-    return _STATUS.get(bench.container.status, EnvStatus.BROKEN)
+    return STATUS.get(bench.container.status, EnvStatus.BROKEN)
 
 
 def environment_view(bench: Workbench, drift: Sequence[DriftView] = ()) -> EnvironmentView:
@@ -71,6 +71,7 @@ def environment_view(bench: Workbench, drift: Sequence[DriftView] = ()) -> Envir
         tier=link.tier.value if link is not None else ("engine" if bench.no_python else ""),
         tier_reason=reason,
         adopted=bench.adopted,
+        owner=bench.owner,
         usage=usage_view(bench),
         drift=list(drift or bench.drift),
         notes=list(bench.notes),

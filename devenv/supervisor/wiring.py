@@ -14,7 +14,6 @@ from devenv.api import messages, paths
 from devenv.api.context import ClientContext
 from devenv.config import DevenvConfig
 from devenv.debug.cache import DebugpyCache
-from devenv.environment.environments import Environments
 from devenv.environment.target import Target
 from devenv.forward.forwarder import Forwarder
 from devenv.supervisor.launcher import Launcher
@@ -61,8 +60,7 @@ class Supervisor:
 def build(state: pathlib.Path) -> Supervisor:
     """A supervisor over the state folder `state`."""
     owner = f"{os.getuid()}@{paths.machine_id()}"
-    environments = Environments(state, owner, clock=time.time)
-    registry = Registry(environments, state, make_forwarder)
+    registry = Registry(state, owner, make_forwarder)
     launcher = Launcher(registry, DebugpyCache(state / "cache" / "debugpy"))
     live = Live(registry, launcher)
     runs = RunVerbs(registry, launcher)

@@ -12,7 +12,7 @@ import logging
 import pathlib
 import time
 from collections.abc import Coroutine, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devenv.api.views import DriftView
 from devenv.debug.sessions import DebugSessions
@@ -25,11 +25,13 @@ from devenv.link.dial import open_link
 from devenv.link.port import Link, Tier
 from devenv.runs.tests import TestReport
 from devenv.runs.workspace import WorkspacePaths
-from devenv.services.service_book import ServiceBook
 from devenv.supervisor.background import Background
 from devenv.supervisor.changes import Changes
 from devenv.supervisor.operation import Operation
 from devenv.supervisor.run_book import RunBook
+
+if TYPE_CHECKING:
+    from devenv.services.service_book import ServiceBook
 
 log = logging.getLogger("devenv.supervisor")
 
@@ -57,7 +59,8 @@ class Workbench:
         self.adopted = False
         self.notes: list[str] = []
         self.drift: list[DriftView] = []
-        self.engine_name = ""
+        self.engine_name = ""  # the endpoint
+        self.owner = ""  # another owner whose container has the same project path
         self.tier = Tier.AUTO
         self.probed: ProbedEnv | None = None
         self.no_python = ""  # why no agent can run in this image; "" when one can

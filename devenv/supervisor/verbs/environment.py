@@ -9,6 +9,7 @@ from typing import Any
 from devenv.api.context import ClientContext
 from devenv.api.messages import Args, InitArgs, LsArgs, StopArgs, UpArgs
 from devenv.api.views import EnvironmentView, EnvStatus, RunView, Snapshot
+from devenv.environment.infer import Proposal, propose
 from devenv.environment.plan import UpOptions
 from devenv.errors import DevenvError, LiveRuns, NotUp, Refused, UsageError
 from devenv.link.port import Tier
@@ -17,6 +18,7 @@ from devenv.supervisor.connection import Connection
 from devenv.supervisor.live import Live
 from devenv.supervisor.operation import Operation, Telling
 from devenv.supervisor.registry import Registry
+from devenv.supervisor.snapshot import STATUS
 from devenv.supervisor.workbench import Workbench
 
 
@@ -28,10 +30,10 @@ class EnvironmentVerbs:
     async def up(self, args: UpArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
         if args.dry_run:
-            plan = await self._registry.environments.plan(bench.target, ctx, bench.engine, _options(args))
+            plan = await self._registry.environments.plan(bench.target, ctx, _options(args))
             return {
                 "steps": [step.title for step in plan.steps],
-                "create": list(plan.create),
+                "create": list(plan.create.args) if plan.create else [],
                 "drift": plan.drift,
                 "notes": list(plan.notes),
             }
@@ -68,7 +70,7 @@ class EnvironmentVerbs:
         if options.rebuild and bench.running:
             await self._end_runs(bench, telling)
         try:
-            result = await self._registry.environments.up(bench.target, ctx, bench.engine, options, telling)
+            result = await self._registry.environments.up(bench.target, ctx, options, telling)
         finally:
             bench.changes.touch()
         bench.notes = list(result.notes)
@@ -83,7 +85,7 @@ class EnvironmentVerbs:
         bench = await self._registry.find(args, ctx)
         ended = await self._end_before(bench, "stop", args.force, connection)
         if bench.container is not None:
-            await self._registry.environments.stop(bench.target, bench.engine)
+            await self._registry.environments.stop(bench.target, ctx, _telling(connection))
         await bench.refresh()
         return {"ended": ended, "sentence": f"{bench.target.name} is stopped; `devenv start` continues", "notes": []}
 
@@ -93,12 +95,12 @@ class EnvironmentVerbs:
             return {"ended": [], "sentence": f"{bench.target.name} has no container", "notes": []}
         await self._check_before_removal(bench, "down", args.force)
         ended = await self._end_before(bench, "down", args.force, connection)
-        notes = await self._registry.environments.down(bench.target, bench.engine, volumes=args.volumes)
+        await self._registry.environments.down(bench.target, ctx, _telling(connection), volumes=args.volumes)
         await bench.refresh()
         if args.volumes:
             bench.runs.clear()
         self._registry.forget_paths()
-        return {"ended": ended, "sentence": f"{bench.target.name} is gone", "notes": list(notes)}
+        return {"ended": ended, "sentence": f"{bench.target.name} is gone", "notes": []}
 
     async def _check_before_removal(self, bench: Workbench, verb: str, force: bool) -> None:
         """What would be lost is said before anything is touched."""
@@ -109,7 +111,7 @@ class EnvironmentVerbs:
             raise Refused(
                 f"{bench.container.name} was made by another tool", f"to remove it all the same: devenv {verb} --force"
             )
-        held = await self._registry.environments.writable_layer(bench.engine, bench.container)
+        held = await self._registry.environments.writable_layer(bench.container, bench.engine)
         if held:
             lines = [f"{path}  ({size / 1e6:.1f} MB)" for path, size in held[:12]]
             raise Refused(
@@ -130,8 +132,7 @@ class EnvironmentVerbs:
 
     async def _end_before(self, bench: Workbench, verb: str, force: bool, connection: Connection) -> list[RunView]:
         self._refuse_live(bench, verb, force)
-        telling = Telling(asyncio.get_running_loop(), connection.send)
-        return await self._end_runs(bench, telling)
+        return await self._end_runs(bench, _telling(connection))
 
     async def _end_runs(self, bench: Workbench, telling: Telling) -> list[RunView]:
         """Each keeper is asked before the engine is told: an engine signals the container's first process only."""
@@ -158,7 +159,8 @@ class EnvironmentVerbs:
                 await bench.sample_usage()
             except DevenvError as error:
                 bench.notes = [*bench.notes, error.message] if error.message not in bench.notes else bench.notes
-        bench.drift = await self._registry.environments.drift(bench.target, ctx, bench.engine)
+        state = await self._registry.environments.status(bench.target, bench.engine)
+        bench.drift, bench.owner = list(state.drift), state.owner
         return self._live.snapshot(bench)
 
     async def ls(self, args: LsArgs, ctx: ClientContext, connection: Connection) -> Any:
@@ -170,7 +172,7 @@ class EnvironmentVerbs:
                     name=summary.name,
                     local_folder=summary.local_folder,
                     config_file=summary.config_file,
-                    status=EnvStatus(summary.status),
+                    status=STATUS.get(summary.container.status, EnvStatus.BROKEN),
                     container=summary.container.name,
                     container_id=summary.container.id,
                     image=summary.container.image,
@@ -181,10 +183,8 @@ class EnvironmentVerbs:
         return {"environments": views}
 
     async def init(self, args: InitArgs, ctx: ClientContext, connection: Connection) -> Any:
-        from devenv.environment.infer import propose
-
         root = pathlib.Path(args.folder or ctx.cwd)
-        proposal = await asyncio.to_thread(propose, root)
+        proposal = await asyncio.to_thread(_propose, root)
         existing = [name for name in proposal.files if (root / name).exists()]
         if args.write and existing and not args.force:
             raise Refused(f"{existing[0]} is there already", "show the proposal with --print, or replace with --force")
@@ -196,6 +196,21 @@ class EnvironmentVerbs:
         return {"files": proposal.files, "reasons": list(proposal.reasons), "written": args.write, "text": text}
 
 
+def _propose(root: pathlib.Path) -> Proposal:
+    """What the repository shows: its files two levels deep, as Git would list them."""
+    listing = []
+    for pattern in ("*", "*/*"):
+        listing += [str(path.relative_to(root)) for path in root.glob(pattern) if path.is_file()]
+
+    def read(name: str) -> str | None:
+        try:
+            return (root / name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+
+    return propose([name for name in listing if not name.startswith((".git/", ".venv/"))], read, root.name)
+
+
 def _write_files(root: pathlib.Path, files: dict[str, str]) -> None:
     for name, body in files.items():
         path = root / name
@@ -205,6 +220,10 @@ def _write_files(root: pathlib.Path, files: dict[str, str]) -> None:
 
 def _options(args: UpArgs, *, rebuild: bool = False) -> UpOptions:
     return UpOptions(trust=args.trust, rebuild=rebuild or args.rebuild, no_cache=args.no_cache)
+
+
+def _telling(connection: Connection) -> Telling:
+    return Telling(asyncio.get_running_loop(), connection.send)
 
 
 def _tier(word: str) -> Tier:

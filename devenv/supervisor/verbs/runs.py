@@ -132,7 +132,7 @@ class RunVerbs:
         )
         return None
 
-    def _live(self, bench: Workbench, args: RunRef) -> dict[str, Any]:
+    def _live(self, bench: Workbench, args: RunRef) -> Mapping[str, Any]:
         if args.run != "live":
             return find(bench.runs.all(), args.run)
         live = [record for record in bench.runs.live() if record["kind"] != "service"]

@@ -93,5 +93,5 @@ class WatchVerbs:
         bench = await self._registry.find(args, ctx)
         engine: Engine = bench.engine
         container = bench.container
-        data = await engine.logs(container.id, tail_bytes=args.tail) if container is not None else b""
+        data = await engine.logs(container.id, tail_lines=args.tail) if container is not None else b""
         return {"text": data.decode("utf-8", "replace")}
