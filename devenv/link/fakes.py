@@ -396,8 +396,8 @@ class FakeLink:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for process in self._processes:
             if process.returncode is None:
-                process.kill()
-                await process.wait()
+                os.killpg(process.pid, signals.SIGKILL)
+                await process.communicate()
 
     def _require(self) -> None:
         if self._gone.is_set():
