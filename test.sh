@@ -54,7 +54,7 @@ check() {
 
 prepare_rig() {
   tests/rig/engine.sh start
-  tests/rig/images.sh
+  DEVENV_SETUP_PYTHON=$python tests/rig/images.sh
   tests/rig/clients.sh
 }
 

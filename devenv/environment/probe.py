@@ -25,7 +25,7 @@ LIMIT = 10.0  # seconds; as in the reference
 _MOST = 4 * 1024 * 1024  # bytes of output that are read
 
 _FLAGS = {"loginInteractiveShell": "-lic", "loginShell": "-lc", "interactiveShell": "-ic"}
-_INTERNAL = ("DEVENV_PROBE_MARK", "DEVENV_PROBE_FIND", "DEVENV_PROBE_FOLDER")
+_INTERNAL = ("DEVENV_PROBE_MARK", "DEVENV_PROBE_FIND", "DEVENV_PROBE_FOLDER", "DEVENV_PROBE_PATH")
 _DROPPED = ("PWD", "OLDPWD", "SHLVL", "_", *_INTERNAL)
 
 # POSIX sh. The outer script picks the shell and becomes it, so that its pid (the first line) can be killed.
@@ -41,14 +41,43 @@ fi
 case $shell in */nologin|*/false|'') shell=/bin/sh ;; esac
 [ -x "$shell" ] || shell=/bin/sh
 echo "$shell"
-mark='printf "%s" "devenv:$DEVENV_PROBE_MARK"'
-say="$mark; cat /proc/self/environ; $mark; "'exec /bin/sh -c "$DEVENV_PROBE_FIND"'
+export DEVENV_PROBE_PATH="$PATH"
+say='exec /bin/sh -c "$DEVENV_PROBE_FIND"'
 if [ -n "$1" ]; then exec "$shell" "$1" "$say"; fi
 exec /bin/sh -c "$say"
 """
 
-# Prints "<interpreter>\n<version>\n<machine>\n<virtual environment or empty>", or nothing.
-_FIND = r"""
+# A login shell's /etc/profile may set PATH anew, and the image's own entries (/opt/conda/bin, /opt/venv/bin) are gone.
+# Entries of the container's PATH that the shell lacks go in after the one that they follow there; */sbin for root only.
+_SPLICE_PATH = r"""
+path=:$PATH: before=''
+set -f
+IFS=:
+for entry in $DEVENV_PROBE_PATH; do
+  case $path in *:"$entry":*) before=$entry; continue ;; esac
+  case $entry in */sbin) [ "$(id -u)" = 0 ] || continue ;; esac
+  if [ -n "$before" ]; then
+    path=${path%%:"$before":*}:$before:$entry:${path#*:"$before":}
+  else
+    path=:$entry$path
+  fi
+  before=$entry
+done
+unset IFS
+set +f
+path=${path#:}
+PATH=${path%:}
+export PATH
+"""
+
+# Prints the environment between two markers, then "<interpreter>\n<version>\n<machine>\n<virtual environment or
+# empty>", or nothing after the second marker.
+_FIND = (
+    _SPLICE_PATH
+    + r"""
+printf %s "devenv:$DEVENV_PROBE_MARK"
+cat /proc/self/environ
+printf %s "devenv:$DEVENV_PROBE_MARK"
 try() {
   command -v "$1" >/dev/null 2>&1 || return 1
   "$1" -I -c 'import sys,os
@@ -68,6 +97,7 @@ done
 if [ -n "$CONDA_PREFIX" ] && try "$CONDA_PREFIX/bin/python"; then exit 0; fi
 try python || try python3 || exit 0
 """
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
