@@ -64,7 +64,7 @@ async def last_output(link: Link, run: str, lines: int = 12, most_bytes: int = 8
     import base64
 
     try:
-        chunk = await link.request("runs.read", id=run, tail_bytes=most_bytes)
+        chunk = await link.request("runs.read", run=run, tail_bytes=most_bytes)
         text = base64.b64decode(chunk["data"]).decode("utf-8", "replace")
     except (DevenvError, KeyError, TypeError, ValueError):
         return ""  # the message is complete without them

@@ -39,8 +39,8 @@ class Launcher:
         """The remote user's environment in the container; asked for once per container start."""
         container = bench.require_running()
         if bench.probed is None:
-            bench.probed = await self._registry.environments.probe_with(
-                bench.engine, bench.target, container, bench.current_link
+            bench.probed = await self._registry.environments.probe(
+                bench.target, container, bench.current_link, engine=bench.engine
             )
             bench.changes.touch()
         return bench.probed

@@ -1,7 +1,5 @@
 """`devenv debugpy fetch`: fill the debugger cache, for hosts that will have no network."""
 
-import sys
-
 from devenv.cli.options import BadUsage, Verb
 from devenv.cli.verbs import emit
 
@@ -13,9 +11,19 @@ if TYPE_CHECKING:
 def run(values: "dict[str, Any]") -> int:
     if values["action"] != "fetch":
         raise BadUsage(f"debugpy: {values['action']!r} is no action", "devenv debugpy fetch [3.8 ...]")
-    from devenv.debug.delivery import fetch
+    from pathlib import Path
 
-    done = fetch(values["versions"], lambda text: sys.stderr.write(text + "\n"))
+    from devenv.api.paths import state_folder
+    from devenv.debug.cache import DebugpyCache
+    from devenv.debug.versions import Interpreter
+
+    wanted = []
+    for word in values["versions"]:
+        major, dot, minor = word.partition(".")
+        if not (dot and major.isdigit() and minor.isdigit()):
+            raise BadUsage(f"debugpy fetch: {word!r} is no Python version", "for example 3.8")
+        wanted.append(Interpreter("", (int(major), int(minor), 0), "any", None))
+    done = DebugpyCache(Path(state_folder(), "cache", "debugpy")).fetch(wanted)
     return emit(values, {"fetched": done}, "\n".join(done))
 
 

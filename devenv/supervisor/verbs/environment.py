@@ -143,7 +143,7 @@ class EnvironmentVerbs:
         link = await bench.link()
 
         async def end(record: dict[str, Any]) -> RunView:
-            ended = await link.request("runs.end", id=record["id"])
+            ended = await link.request("runs.end", run=record["id"])
             bench.runs.update(ended)
             return to_view(ended)
 

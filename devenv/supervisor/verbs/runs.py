@@ -57,7 +57,28 @@ class RunVerbs:
         tail: int | None = None,
         input: bool = True,
     ) -> None:
-        """Streams a run to its end, over as many links as it takes; then its exit code."""
+        """Streams a run to its end and tells the client how it ended."""
+        await self.finish(
+            connection, await self.stream_run(bench, run, ctx, connection, tty=tty, tail=tail, input=input)
+        )
+
+    async def finish(self, connection: Connection, record: Mapping[str, Any]) -> None:
+        _say_end(connection, record)
+        connection.end(_exit_of(record))
+        await connection.drain()
+
+    async def stream_run(
+        self,
+        bench: Workbench,
+        run: str,
+        ctx: ClientContext,
+        connection: Connection,
+        *,
+        tty: bool,
+        tail: int | None = None,
+        input: bool = True,
+    ) -> Mapping[str, Any]:
+        """Streams a run to its end, over as many links as it takes; its record."""
         client = ClientStream(connection)
         start = 0
         record: Mapping[str, Any] | None = None
@@ -67,7 +88,7 @@ class RunVerbs:
                 link = await bench.link()
                 known = bench.runs.get(run)
                 if not client.sent and tail is not None and known is not None:
-                    fresh = await link.request("runs.get", id=run)
+                    fresh = await link.request("runs.get", run=run)
                     start = max(0, int(fresh["size"]) - tail)
                 channel = await link.attach(run, offset=start + sum(client.sent.values()), input=input, size=size)
                 record = (await client.run(channel)).get("record")
@@ -77,11 +98,9 @@ class RunVerbs:
                     record = known
                 elif not bench.running:
                     record = bench.runs.get(run) or {"state": "lost", "reason": "the container is gone"}
-                elif isinstance(bench.no_python, str) and bench.no_python:
+                elif bench.no_python:
                     raise
-        _say_end(connection, record)
-        connection.end(_exit_of(record))
-        await connection.drain()
+        return record
 
     async def runs(self, args: RunsArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
@@ -100,7 +119,7 @@ class RunVerbs:
             return None
         link = await bench.link()
         connection.start_stream()
-        record = await link.request("runs.get", id=record["id"])
+        record = await link.request("runs.get", run=record["id"])
         offset = max(0, record["size"] - args.tail) if args.tail is not None else 0
         await self._print(bench, record["id"], offset, record["size"], connection)
         connection.end({"exit": 0})
@@ -110,7 +129,7 @@ class RunVerbs:
         """What is spooled now, stdout and stderr apart, without waiting for more."""
         link = await bench.link()
         while offset < end:
-            piece = await link.request("runs.read", id=run, offset=offset, length=min(262144, end - offset))
+            piece = await link.request("runs.read", run=run, offset=offset, length=min(262144, end - offset))
             if piece.get("gap") and piece["start"] > offset:
                 connection.note(f"devenv: {piece['start'] - offset} bytes were dropped here (the run's output cap)")
             data = base64.b64decode(piece["data"])
@@ -146,9 +165,9 @@ class RunVerbs:
         record = self._live(bench, args)
         link = await bench.link()
         if args.signal is not None:
-            await link.request("runs.signal", id=record["id"], signal=args.signal)
+            await link.request("runs.signal", run=record["id"], signal=args.signal)
             return {"run": to_view(record)}
-        ended = await link.request("runs.end", id=record["id"], force=args.force)
+        ended = await link.request("runs.end", run=record["id"], force=args.force)
         bench.runs.update(ended)
         return {"run": to_view(ended)}
 
@@ -156,12 +175,17 @@ class RunVerbs:
         bench = await self._registry.find(args, ctx)
         where: dict[str, Any] = {"tail_bytes": args.tail} if args.tail is not None else {"offset": args.offset or 0}
         link = await bench.link()
-        return await link.request("runs.read", id=args.run, length=args.length, **where)
+        return await link.request("runs.read", run=args.run, length=args.length, **where)
 
     async def input(self, args: InputArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
         link = await bench.link()
-        await link.request("runs.input", id=args.run, data=args.data)
+        known = await link.request("runs.get", run=args.run)
+        channel = await link.attach(args.run, offset=int(known["size"]), input=True)
+        try:
+            await channel.send(base64.b64decode(args.data))
+        finally:
+            await channel.close()
         return {}
 
 
