@@ -7,6 +7,7 @@ escape sequence is dropped, so that nothing a program prints reaches the user's 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from rich.cells import get_character_cell_size
@@ -39,6 +40,10 @@ _SEQUENCE = re.compile(
     r"|\x1b[ -/]*[0-~]?"  # other escapes
     r"|[\x00-\x1f\x7f-\x9f\u200d\u200e\u200f\u2028-\u202e\u2066-\u2069\ufe0f]"  # controls, joiners, direction marks
 )
+_COLOUR = re.compile(r"\x1b\[([0-9;:]*)m")
+_STEERS = re.compile(
+    r"\x1b(?!\[[0-9;:]*m)|[\x00-\x1a\x1c-\x1f\x7f-\x9f\u200d\u200e\u200f\u2028-\u202e\u2066-\u2069\ufe0f]"
+)
 _TAB = 8
 _WIDEST = 8192  # cells: a move to the right goes no further
 
@@ -47,6 +52,8 @@ def overwritten(text: str, ink: Ink = PLAIN) -> tuple[list[Piece], Ink]:
     """The line `text` (no newline in it) as pieces of equal ink, and the ink in force after it."""
     if "\x1b" not in text and text.isprintable() and "\u200d" not in text:
         return ([(text, ink)] if text else []), ink
+    if _STEERS.search(text) is None:
+        return _coloured(text, ink)
     cells: list[Cell] = []
     cursor = 0
     position = 0
@@ -64,6 +71,20 @@ def overwritten(text: str, ink: Ink = PLAIN) -> tuple[list[Piece], Ink]:
     if position < len(text):
         _write(cells, cursor, text[position:], ink)
     return _merge(cells), ink
+
+
+def _coloured(text: str, ink: Ink) -> tuple[list[Piece], Ink]:
+    """The quick way for most lines: printable text and colours, nothing that moves the cursor."""
+    pieces: list[Piece] = []
+    position = 0
+    for match in _COLOUR.finditer(text):
+        if match.start() > position:
+            pieces.append((text[position : match.start()], ink))
+        ink = sgr(match.group(1), ink)
+        position = match.end()
+    if position < len(text):
+        pieces.append((text[position:], ink))
+    return pieces, ink
 
 
 def _write(cells: list[Cell], cursor: int, text: str, ink: Ink) -> int:
@@ -152,6 +173,7 @@ _ON: dict[int, dict[str, bool]] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def sgr(arguments: str, ink: Ink) -> Ink:
     """The ink after `ESC [ arguments m`. What is not understood changes nothing."""
     codes = [int(a) if a.isdigit() else 0 for a in arguments.replace(":", ";").split(";")]

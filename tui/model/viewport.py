@@ -33,6 +33,11 @@ class VisualRow(NamedTuple):
     def text(self) -> str:
         return "".join(text for text, _ in self.parts)
 
+    @property
+    def cells(self) -> int:
+        """The width of the row."""
+        return sum(len(text) if text.isascii() else cell_len(text) for text, _ in self.parts)
+
 
 def wrap_parts(parts: list[Inked], cells: int) -> list[tuple[Inked, ...]]:
     """Rows of at most `cells` cells, broken at cells as a terminal does; at least one row."""
@@ -145,9 +150,9 @@ class Viewport:
                 return False
         return True
 
-    def place(self) -> tuple[float, float]:
-        """The visible part as (begin, end), fractions of the whole output."""
-        rows = self.rows()
+    def place(self, rows: list[VisualRow] | None = None) -> tuple[float, float]:
+        """The visible part as (begin, end), fractions of the whole output. `rows`: the visible ones, if at hand."""
+        rows = self.rows() if rows is None else rows
         if not rows or not self.window.size:
             return 0.0, 1.0
         last = self.window.end if self.following else rows[-1].anchor.offset

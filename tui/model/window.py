@@ -95,8 +95,10 @@ class Window:
     def ink_before(self, offset: int) -> Ink:
         """The colour in force at `offset`, as far as the bytes just before it tell."""
         high = offset - self.base
+        low = max(0, high - _LOOK_BACK)
+        low = max(low, self.data.rfind(b"\x1b[0m", low, high), self.data.rfind(b"\x1b[m", low, high))
         ink = PLAIN
-        for match in _SGR.finditer(self.data, max(0, high - _LOOK_BACK), high):
+        for match in _SGR.finditer(self.data, low, high):
             ink = sgr(match.group(1).decode(), ink)
         return ink
 

@@ -140,7 +140,7 @@ class Workbench(Screen[None]):
         if not pane.rows():
             pane.refresh()
         view = pane.view
-        left, right = output_title(state, following=view.following, place=view.place()[1], wrapping=view.wrapping)
+        left, right = output_title(state, following=view.following, place=view.place(pane.rows())[1], wrapping=view.wrapping)
         self._title(pane, "border_title", left)
         self._title(pane, "border_subtitle", right)
 

@@ -16,6 +16,7 @@ from tui.model.viewport import Anchor
 from tui.widgets.textpane import TextPane
 
 PERIOD = 0.15  # seconds between reads while output comes
+RUSH_PERIOD = 0.2  # and while it comes faster than anyone can read
 QUIET_PERIOD = 0.4  # and while none came for a while
 QUIET_AFTER = 12  # reads without news
 RETRY = 2.0  # seconds after a read that failed
@@ -106,7 +107,8 @@ class OutputPane(TextPane):
                 self.trouble = ""
                 again = self._take(request, chunk)
                 if not again:
-                    await self._pause(QUIET_PERIOD if self._quiet > QUIET_AFTER else PERIOD)
+                    quiet = QUIET_PERIOD if self._quiet > QUIET_AFTER else PERIOD
+                    await self._pause(RUSH_PERIOD if self._rushing else quiet)
 
     async def _pause(self, seconds: float) -> None:
         try:

@@ -148,6 +148,11 @@ def ink_style(ink: Ink) -> Style:
     )
 
 
+@lru_cache(maxsize=4096)
+def ink_over(base: Style, ink: Ink) -> Style:
+    return base + ink_style(ink)
+
+
 def _colour(colour: int | tuple[int, int, int] | None) -> Color | None:
     if colour is None:
         return None

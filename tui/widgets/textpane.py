@@ -12,7 +12,7 @@ from textual.widget import Widget
 from tui.model.spans import Lines, Tone, plain
 from tui.model.viewport import Viewport, VisualRow
 from tui.model.window import Window
-from tui.widgets.palette import DARK, TONES, ink_style, strip
+from tui.widgets.palette import DARK, TONES, ink_over, strip
 
 WHEEL = 3
 
@@ -38,6 +38,8 @@ class TextPane(Widget, can_focus=True):
         self.guide: Lines = ()
         self.left = 0  # cells scrolled sideways, when lines are clipped
         self._rows: list[VisualRow] | None = None
+        self._thumb = range(0)
+        self._base: Style | None = None
 
     def clear(self) -> None:
         wrapping = self.view.wrapping
@@ -49,6 +51,7 @@ class TextPane(Widget, can_focus=True):
 
     def redraw(self) -> None:
         self._rows = None
+        self._base = None
         self.refresh()
 
     def scroll_rows(self, delta: int) -> None:
@@ -78,7 +81,17 @@ class TextPane(Widget, can_focus=True):
     def rows(self) -> list[VisualRow]:
         if self._rows is None:
             self._rows = self.view.rows()
+            self._thumb = self._place()
         return self._rows
+
+    def _place(self) -> range:
+        """The lines of the pane at which the bar of the scroll position is drawn."""
+        begin, end = self.view.place(self._rows)
+        height = self.view.height
+        if begin <= 0.0 and end >= 0.999 and len(self._rows or ()) < height:
+            return range(0)
+        top = min(int(begin * height), height - 1)
+        return range(top, height if self.view.following else max(top + 1, round(end * height)))
 
     def on_resize(self, event: events.Resize) -> None:
         self.view.resize(self.size.width - 1, self.size.height)
@@ -110,17 +123,28 @@ class TextPane(Widget, can_focus=True):
         event.stop()
 
     def render_line(self, y: int) -> Strip:
-        base = self.rich_style
         cells = self.size.width
         rows = self.rows()
+        base = self._base
+        if base is None:
+            base = self._base = self.rich_style
         if not rows:
             return self._guide_line(y, base, cells)
+        segments: list[Segment] = []
+        used = 0
         if y < len(rows):
-            segments = [Segment(text, base + ink_style(ink)) for text, ink in rows[y].parts]
-            line = Strip(segments).crop(self.left, self.left + cells - 1).adjust_cell_length(cells - 1, base)
-        else:
-            line = Strip.blank(cells - 1, base)
-        return Strip([*line, self._bar(y, base)], cells)
+            segments = [Segment(text, ink_over(base, ink)) for text, ink in rows[y].parts]
+            used = rows[y].cells
+        if self.left or used >= cells:
+            segments = list(Strip(segments).crop(self.left, self.left + cells - 1).adjust_cell_length(cells - 1, base))
+        elif used < cells - 1:
+            segments.append(Segment(" " * (cells - 1 - used), base))
+        segments.append(self._bar(y, base))
+        return Strip(segments, cells)
+
+    def notify_style_update(self) -> None:
+        self._base = None
+        super().notify_style_update()
 
     def _guide_line(self, y: int, base: Style, cells: int) -> Strip:
         index = y - max(0, (self.size.height - len(self.guide)) // 2)
@@ -132,13 +156,6 @@ class TextPane(Widget, can_focus=True):
         return Strip.join([Strip.blank(left, base), inner])
 
     def _bar(self, y: int, base: Style) -> Segment:
-        begin, end = self.view.place()
-        height = self.size.height
-        if begin <= 0.0 and end >= 0.999 and len(self.rows()) < height:
+        if y not in self._thumb:
             return Segment(" ", base)
-        top = int(begin * height)
-        bottom = max(top + 1, round(end * height))
-        if self.view.following:
-            bottom, top = height, min(top, height - 1)
-        tones = TONES.get(self.app.theme, TONES[DARK.name])
-        return Segment("▐" if top <= y < bottom else " ", base + tones[Tone.FAINT])
+        return Segment("▐", base + TONES.get(self.app.theme, TONES[DARK.name])[Tone.FAINT])
