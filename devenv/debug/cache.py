@@ -19,7 +19,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterable
 
-from devenv.debug.versions import LAST_RELEASES, Choice, Interpreter, OwnCopy, needed_glibc
+from devenv.debug.versions import Choice, Interpreter, OwnCopy, needed_glibc
 from devenv.errors import DebugError
 
 _FOREIGN_SUFFIXES = (".dll", ".pyd", ".exe", ".pdb", ".lib", ".dylib", ".pyc")
@@ -163,23 +163,6 @@ class DebugpyCache:
             for folder_path, _, _ in os.walk(work):
                 pathlib.Path(folder_path).chmod(0o755)
 
-    def fetch(self, interpreters: Iterable[Interpreter] = ()) -> list[str]:
-        """Fills the cache for a host that will have no network: our own copy and the last release of each old Python.
-
-        Without `interpreters` the pure builds are fetched, which run on every machine. Returns the folder names.
-        """
-        from devenv.debug.versions import choose
-
-        wanted_for = list(interpreters) or [
-            Interpreter("", (*minor, 0), "any", None) for minor in ((3, 10), *(first for first, _, _ in LAST_RELEASES))
-        ]
-        done = []
-        for interpreter in wanted_for:
-            choice = choose(interpreter, self.own)
-            self.tree(choice)
-            done.append(choice.folder)
-        return done
-
     def cached(self, choice: Choice) -> pathlib.Path | None:
         """The tree if it is there, else the pure one of that version (it runs everywhere), else None."""
         for name in (choice.folder, f"debugpy-{choice.version}-pure"):
@@ -202,7 +185,15 @@ def _pip_download(choice: Choice, folder: str) -> str:
     """The wheel's path. pip's own configuration (index, proxy, certificates) applies."""
     interpreter = choice.interpreter
     argv = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    argv += ["--disable-pip-version-check", "--dest", folder, "--python-version", ".".join(map(str, interpreter.minor))]
+    argv += [
+        "--disable-pip-version-check",
+        "--retries",
+        "2",
+        "--dest",
+        folder,
+        "--python-version",
+        ".".join(map(str, interpreter.minor)),
+    ]
     if choice.compiled:
         argv += ["--implementation", "cp", "--abi", interpreter.abi]
         for platform in platforms(choice):
