@@ -108,7 +108,7 @@ class _Parser:
             key = self._string()
             self._skip()
             if self._text[self._at : self._at + 1] != ":":
-                raise self._error(f"':' is missing after the key {key.value!r}", self._at)
+                raise self._error(f"':' is missing after the key {key.value!r}", key.end)
             self._at += 1
             self._skip()
             members.append(Member(key, self._value()))
