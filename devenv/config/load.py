@@ -72,7 +72,8 @@ def parse(text: str, file: str) -> Loaded:
     problems = list(yaml_text.problems)
     value = {} if yaml_text.value is None and not problems else yaml_text.value
     if not problems or value is not None:
-        problems += _invalid(value, yaml_text.sources)
+        unreadable = {problem.key for problem in problems}
+        problems += (found for found in _invalid(value, yaml_text.sources) if found.key not in unreadable)
     if not problems:
         try:
             return Loaded(msgspec.convert(_reshaped(value), DevenvConfig), yaml_text.sources)
@@ -127,6 +128,8 @@ def _problems(error: ValidationError, path: KeyPath, sources: Sources) -> Iterat
         missing = [key for key in limit if key not in found]
         message = f"needs the key {missing[0]!r}" if missing else message
         at = sources.key(path)
+    elif rule == "oneOf" and not isinstance(found, dict):
+        return  # its type is the problem, and is told as such
     elif rule == "oneOf":
         given = [form for form in RUN_FORMS if form in found]
         message = f"has {' and '.join(given)}" if given else "has nothing to run"
