@@ -223,7 +223,7 @@ class ServiceBook:
         async with service.lock:
             if service.live and service.record is not None:
                 service.stopping = True
-                service.record = await link.request("runs.end", id=service.record["id"])
+                service.record = await link.request("runs.end", run=service.record["id"])
                 self._touch()
 
     def container_ended(self) -> None:

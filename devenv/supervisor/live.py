@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from devenv.api.context import ClientContext
@@ -46,9 +47,21 @@ class Live:
             else:
                 if telling is not None:
                     telling.done("link", detail=f"{link.tier.value} ({link.reason})")
+                bench.start(self._find_services(bench), "services")
         await self._launcher.probed(bench)
         if self.config(bench)[0] is not None and not bench.no_python:
             await self.open_door(bench)
+
+    async def _find_services(self, bench: Workbench) -> None:
+        """What is declared, installed and running, with its ports; after each new link, behind everybody's back."""
+        with contextlib.suppress(DevenvError):  # the verbs that need services ask again, and tell
+            await self.find_services(bench)
+
+    async def find_services(self, bench: Workbench) -> ServiceBook:
+        book = self.services(bench)
+        config = self._registry.config(bench)
+        await book.find(config, await bench.link(), await self._launcher.probed(bench), bench.paths, bench.forwarder)
+        return book
 
     async def probed(self, bench: Workbench) -> ProbedEnv:
         return await self._launcher.probed(bench)
@@ -60,8 +73,7 @@ class Live:
             telling.note(problem.message, level="warning")
         if config is None or bench.no_python:
             return
-        book = self.services(bench)
-        await book.find(config, await bench.link(), await self._launcher.probed(bench), bench.paths)
+        book = await self.find_services(bench)
         for name in book.autostart():
             telling.step(f"service {name}", f"Starting {name}")
             try:

@@ -111,8 +111,7 @@ class Workbench:
         if self.container is None or event.id != self.container.id:
             return
         if event.action in ("die", "destroy"):
-            self.runs.container_ended(time.time())
-            await self._drop_links()
+            await self._ended()
         await self.refresh()
 
     async def refresh(self) -> None:
@@ -121,14 +120,19 @@ class Workbench:
         if before is None:
             return
         now = await self.engine.inspect(before.id)
-        if now is None:
-            self.runs.container_ended(time.time())
         if now is None or now.started_at != before.started_at:
-            await self._drop_links()
+            await self._ended()
         self.container = now
         self.changes.touch()
         if now is not None and now.status == "running" and now.started_at != before.started_at:
             self._background.start(self._reconnect(), "reconnect")
+
+    async def _ended(self) -> None:
+        """The container is down, or has been: what lived in it is gone."""
+        await self._drop_links()
+        self.runs.container_ended(time.time())
+        if self.services is not None:
+            self.services.container_ended()
 
     async def _reconnect(self) -> None:
         """After a restart from outside: the link again, and with it the forwards and the runs' records."""

@@ -37,10 +37,8 @@ class PortVerbs:
         bench = await self._registry.find(args, ctx)
         bench.require_running()
         await self._live.connect(bench, None)
-        book = self._live.services(bench)
-        config = self._registry.config(bench)
+        book = await self._live.find_services(bench)
         link = await bench.link()
-        await book.find(config, link, await self._live.probed(bench), bench.paths)
         if args.action in ("stop", "restart"):
             await book.stop(args.name, link)
         if args.action in ("start", "restart"):
@@ -52,8 +50,7 @@ class PortVerbs:
         bench = await self._registry.find(args, ctx)
         bench.require_running()
         await self._live.connect(bench, None)
-        book = self._live.services(bench)
-        await book.find(self._registry.config(bench), await bench.link(), await self._live.probed(bench), bench.paths)
+        book = await self._live.find_services(bench)
         for service in book.views():
             if service.name == args.name and service.url:
                 return {"url": service.url, "secret_url": service.secret_url or service.url}
