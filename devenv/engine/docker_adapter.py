@@ -7,7 +7,9 @@ ours in `map_error`; nothing here decides by an error's text.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -96,6 +98,8 @@ class DockerEngine:
         self._buildx_known = False
         self._closing = False
         self._event_streams: set[Any] = set()
+        # Our own threads: closed with the engine, and never starved by what else runs in the process.
+        self._threads = concurrent.futures.ThreadPoolExecutor(max_workers=8, thread_name_prefix="engine")
 
     @classmethod
     async def connect(cls, env: Mapping[str, str], *, timeout: float = 60.0) -> DockerEngine:
@@ -126,7 +130,10 @@ class DockerEngine:
             except Exception as error:  # the boundary of the SDK: whatever it raises is mapped
                 raise map_error(error, self.endpoint, what) from error
 
-        return await asyncio.to_thread(guarded)
+        return await self._in_thread(guarded)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     async def info(self) -> EngineInfo:
         raw = await self._do("ask the engine about itself", self._api.info)
@@ -191,7 +198,7 @@ class DockerEngine:
                 raise map_error(error, self.endpoint, f"pull {reference}") from error
 
         try:
-            await asyncio.to_thread(guarded)
+            await self._in_thread(guarded)
         except BaseException:
             shown.end(ok=False)
             raise
@@ -217,10 +224,19 @@ class DockerEngine:
             return out.strip().splitlines()[-1]
         said = reason(err)
         # Why it failed is asked of the engine, not read out of the message.
-        if (name := _option(args, "--name")) and await self.inspect(name) is not None:
+        if (name := _option(args, "--name")) and await self._appears(name):
             raise NameInUse(f"a container named {name} exists already", details={"name": name})
         await self.info()  # raises when the engine itself is the reason
         raise EngineError(f"the container cannot be created: {said}", _create_hint(args), details={"reason": said})
+
+    async def _appears(self, name: str) -> bool:
+        """Whether a container has the name. The engine gives names away a moment before the container can be seen."""
+        for delay in (0.02, 0.05, 0.1, 0.2, 0.4, None):
+            if await self.inspect(name) is not None:
+                return True
+            if delay is not None:
+                await asyncio.sleep(delay)
+        return False
 
     async def start(self, container: str) -> None:
         try:
@@ -398,7 +414,8 @@ class DockerEngine:
         for stream in list(self._event_streams):
             with contextlib.suppress(Exception):  # closing a socket that is already broken
                 stream.close()
-        await asyncio.to_thread(self._api.close)
+        self._api.close()
+        self._threads.shutdown(wait=False)
 
 
 async def exit_of(stream: DockerExecStream, *, patience: float = 5.0) -> int:
@@ -422,6 +439,14 @@ def _dial(endpoint: Endpoint, timeout: float) -> APIClient:
     import docker
     import docker.tls
 
+    if path := endpoint.socket_path:
+        # The SDK wraps this error in three layers and leaves its socket open: knock first.
+        with socket.socket(socket.AF_UNIX) as knock:
+            knock.settimeout(timeout)
+            try:
+                knock.connect(path)
+            except OSError as error:
+                raise unreachable(endpoint, error) from error
     tls: Any = False
     if endpoint.tls_dir:
         tls = docker.tls.TLSConfig(

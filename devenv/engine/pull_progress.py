@@ -7,9 +7,6 @@ from typing import Any
 
 from devenv.engine.port import Progress
 
-_ENDED = frozenset({"Pull complete", "Already exists"})
-
-
 class PullProgress:
     def __init__(self, reference: str, progress: Progress) -> None:
         self._key = f"pull:{reference}"
@@ -27,7 +24,9 @@ class PullProgress:
         total = float(detail.get("total") or 0)
         current = float(detail.get("current") or 0)
         had, whole = self._layers.get(layer, (0.0, 0.0))
-        if status in _ENDED:
+        if status == "Already exists":
+            self._layers[layer] = (0.0, 0.0)  # nothing to fetch
+        elif status == "Pull complete":
             self._layers[layer] = (whole or 1.0, whole or 1.0)
         elif total:
             share = current * 2 / 3 if status == "Downloading" else total * 2 / 3 + current / 3
@@ -35,7 +34,7 @@ class PullProgress:
         whole_sum = sum(whole for _, whole in self._layers.values())
         if whole_sum:
             percent = int(100 * sum(had for had, _ in self._layers.values()) / whole_sum)
-            if percent != self._shown:
+            if percent > self._shown:  # a layer whose size comes late must not move the bar back
                 self._shown = percent
                 done = sum(1 for had, whole in self._layers.values() if had >= whole)
                 self._progress.update(self._key, fraction=percent / 100, detail=f"{done} of {len(self._layers)} layers")

@@ -86,6 +86,7 @@ class Environments:
         self.trust = TrustFile(state)
         self._state = state
         self._locks: dict[str, asyncio.Lock] = {}
+        self._engines: dict[str, Engine] = {}
 
     def folder(self, key: str) -> pathlib.Path:
         """The environment's folder on the host, made if missing (0700)."""
@@ -102,6 +103,7 @@ class Environments:
 
     async def status(self, target: Target, engine: Engine) -> EnvironmentState:
         """What is there, and how it differs from the configuration. Two or three small requests."""
+        self._engines[target.key] = engine
         record = self.record_file(target.key).load()
         found = await adopt.find(engine, target, self.owner, known=record.container)
         foreign = found.foreign[0].labels.get(OWNER_LABEL, "") if found.foreign else ""
@@ -161,6 +163,7 @@ class Environments:
         from devenv.environment.up import Up
 
         engine = await self.engine_for(ctx)
+        self._engines[target.key] = engine
         async with self.exclusive(target.key):
             return await Up(self, engine, target, ctx, options, progress).run()
 
@@ -231,15 +234,12 @@ class Environments:
     ) -> ProbedEnv:
         """The tool environment of the remote user. From the cache when container and start-up files are the same.
 
-        `engine` is needed when no link is given; a link only tells whether the cache is fresh, cheaply.
+        A link only tells, cheaply, whether the cache is fresh. Without `engine`, the one of the target's last `status`
+        or `up` is asked.
         """
+        engine = engine or self._engines.get(target.key)
         if engine is None:
-            raise TypeError("probe needs the engine")
-        return await self.probe_with(engine, target, container, link)
-
-    async def probe_with(
-        self, engine: Engine, target: Target, container: ContainerSnapshot, link: Link | None = None
-    ) -> ProbedEnv:
+            raise NotUp(f"{target.name} has not been looked at yet", "run `devenv up`")
         effective = adopt.effective(target, container, self.owner)
         user, mode, folder = effective.remote_user, effective.merged.probe, target.workspace_folder
         cache = ProbeCache(self.folder(target.key))
@@ -315,6 +315,7 @@ class Environments:
                 continue  # the project has moved or is being edited: `up` will tell
             if target.key == folder.name:
                 user = record.remote_user or adopt.effective(target, container, self.owner).remote_user
+                self._engines[target.key] = engine
                 found.append((target, container, user, target.workspace_folder, record.adopted))
         return found
 

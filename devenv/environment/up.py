@@ -387,7 +387,7 @@ class Up:
                     self._file.save(self._record)
 
         async def environment() -> Mapping[str, str]:
-            return (await rooms.probe_with(self._engine, target, container)).env
+            return (await rooms.probe(target, container, engine=self._engine)).env
 
         await hooks.run_stages(
             self._engine,
