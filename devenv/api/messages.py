@@ -64,6 +64,7 @@ class UpArgs(Args, frozen=True, kw_only=True):
     trust: bool = False
     tier: str = "auto"  # auto | direct | stream
     services: bool = True
+    init: bool = False  # write a devcontainer.json where there is none
 
 
 class StopArgs(Args, frozen=True, kw_only=True):

@@ -1,5 +1,8 @@
 """`devenv up`: create or find the container, and return when it is ready."""
 
+import os
+import sys
+
 from devenv.cli import render, wire
 from devenv.cli.narrate import Narrator
 from devenv.cli.options import Option, Verb
@@ -28,13 +31,22 @@ def bring_up(values: "dict[str, Any]", verb: str, **extra: "Any") -> int:
 
 
 def run(values: "dict[str, Any]") -> int:
-    return bring_up(
-        values,
-        "up",
-        dry_run=values.get("dry_run"),
-        rebuild=values.get("rebuild"),
-        services=values.get("services"),
-    )
+    extra = {name: values.get(name) for name in ("dry_run", "rebuild", "services", "init")}
+    try:
+        return bring_up(values, "up", **extra)
+    except wire.WireError as error:
+        if error.error.get("details", {}).get("offer") != "init" or not _wanted(error.error["message"]):
+            raise
+    return bring_up(values, "up", **{**extra, "init": True})
+
+
+def _wanted(message: str) -> bool:
+    """Asks, where there is somebody to ask."""
+    if not (os.isatty(0) and os.isatty(2)):
+        return False
+    sys.stderr.write(f"{message}\nWrite one from what the project shows, and go on? [Y/n] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
 
 
 VERB = Verb(
@@ -44,6 +56,7 @@ VERB = Verb(
     (
         Option("--dry-run", "show what would be done, and what differs, and do nothing"),
         Option("--rebuild", "make it anew where the configuration differs from the container"),
+        Option("--init", "where there is no devcontainer.json, write one and go on"),
         Option("--no-services", "do not start the declared services", "no-flag", key="services"),
         *OPTIONS,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pathlib
 from typing import Any
 
@@ -11,7 +12,7 @@ from devenv.api.messages import Args, InitArgs, LsArgs, StopArgs, UpArgs
 from devenv.api.views import EnvironmentView, EnvStatus, RunView, Snapshot
 from devenv.environment.infer import Proposal, propose
 from devenv.environment.plan import UpOptions
-from devenv.errors import DevenvError, LiveRuns, NotUp, Refused, UsageError
+from devenv.errors import DevenvError, LiveRuns, NotFound, NotUp, Refused, UsageError
 from devenv.link.port import Tier
 from devenv.runs.history import to_view
 from devenv.supervisor.connection import Connection
@@ -29,6 +30,15 @@ class EnvironmentVerbs:
 
     async def up(self, args: UpArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
+        if not bench.target.configured and bench.container is None:
+            if not args.init:
+                raise NotFound(
+                    f"there is no devcontainer.json in {bench.target.local_folder}",
+                    "write one from what the project shows: devenv init, or at once: devenv up --init",
+                    details={"offer": "init"},
+                )
+            await self.init(InitArgs(folder=bench.target.local_folder), ctx, connection)
+            bench = await self._registry.find(args, ctx)
         if args.dry_run:
             plan = await self._registry.environments.plan(bench.target, ctx, _options(args))
             return {
@@ -71,6 +81,9 @@ class EnvironmentVerbs:
             await self._end_runs(bench, telling)
         try:
             result = await self._registry.environments.up(bench.target, ctx, options, telling)
+        except DevenvError:
+            await self._look_again(bench)
+            raise
         finally:
             bench.changes.touch()
         bench.notes = list(result.notes)
@@ -80,6 +93,14 @@ class EnvironmentVerbs:
         if args.services:
             await self._live.start_services(bench, ctx, telling)
         return self._live.snapshot(bench)
+
+    async def _look_again(self, bench: Workbench) -> None:
+        """After a failure: a container may be there all the same, to look into what went wrong."""
+        with contextlib.suppress(DevenvError):
+            state = await self._registry.environments.status(bench.target, bench.engine)
+            bench.drift, bench.notes = list(state.drift), list(state.notes)
+            if state.container is not None:
+                await bench.adopt(state.container, state.remote_user, state.workspace_folder, adopted=state.adopted)
 
     async def stop(self, args: StopArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
