@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.kit import rig
-from tests.kit.chromium import Browser, Page
+from tests.kit.chromium import Browser
 from tests.kit.command import Shell
 from tests.kit.dap import DapClient
 from tests.kit.engine import Docker
@@ -130,13 +130,6 @@ def service_page(digits: Shell, name: str) -> str:
     return digits.run("devenv", "open", "--print", name).ok().out.strip()
 
 
-def press(page: Page, key: str, code: int, modifiers: int = 0) -> None:
-    for kind in ("rawKeyDown", "keyUp"):
-        page.command(
-            "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, modifiers=modifiers
-        )
-
-
 @pytest.mark.browser
 def test_a_kernel_executes_a_cell_of_the_notebook(digits: Shell) -> None:
     address = service_page(digits, "jupyter")
@@ -148,8 +141,14 @@ def test_a_kernel_executes_a_cell_of_the_notebook(digits: Shell) -> None:
         page.wait_for(
             "document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'", timeout=120
         )
-        page.evaluate("document.querySelector('.jp-CodeCell .cm-content').focus()")
-        press(page, "Enter", 13, modifiers=8)  # shift
+        page.wait_for("document.querySelectorAll('.jp-CodeCell .cm-content').length === 3")
+
+        def editing() -> bool:
+            page.click(".jp-CodeCell .cm-content")
+            return bool(page.evaluate("document.querySelector('.jp-mod-editMode .jp-CodeCell.jp-mod-active') !== null"))
+
+        eventually(editing, "the cursor in the first code cell", every=0.5)
+        page.press("Enter", 13, shift=True)
         page.wait_for("document.body.innerText.includes('1437 training images, 360 test images')", timeout=90)
 
 

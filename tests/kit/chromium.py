@@ -93,6 +93,8 @@ class Browser:
         target = self.command("Target.createTarget", url="about:blank")["targetId"]
         page = Page(self, self.command("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
         page.command("Page.enable")
+        # Without it, a headless page believes that its window is in the background.
+        page.command("Emulation.setFocusEmulationEnabled", enabled=True)
         page.command("Runtime.enable")
         page.go(url, timeout)
         return page
@@ -161,6 +163,24 @@ class Page:
             return value
 
         return eventually(truth, expression, timeout, every=0.2)
+
+    def click(self, selector: str) -> None:
+        """Presses the left mouse button in the middle of the first element that the CSS selector finds."""
+        box = self.evaluate(
+            f"(() => {{ const found = document.querySelector({json.dumps(selector)}); found.scrollIntoView();"
+            " const box = found.getBoundingClientRect();"
+            " return {x: box.x + box.width / 2, y: box.y + box.height / 2}; })()"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.command("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **box)
+
+    def press(self, key: str, code: int, *, shift: bool = False, control: bool = False) -> None:
+        """Presses a key: its DOM name and its Windows virtual key code (`Enter`, 13)."""
+        modifiers = 8 * shift + 2 * control
+        for kind in ("rawKeyDown", "keyUp"):
+            self.command(
+                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, modifiers=modifiers
+            )
 
     def text(self) -> str:
         return str(self.evaluate("document.body ? document.body.innerText : ''"))

@@ -124,7 +124,7 @@ build_old() {
 # build_from_pyenv VERSION: an interpreter that no supported distribution has any more.
 build_from_pyenv() {
   local ref=devenv-rig/python:$1 found folder
-  found=$(find "$(pyenv root 2>/dev/null || echo "$HOME/.pyenv")/versions" -maxdepth 1 -name "$1.*" 2>/dev/null | head -n 1)
+  found=$(find "$(pyenv root 2>/dev/null || echo "$HOME/.pyenv")/versions" -maxdepth 1 -name "$1.*" 2>/dev/null | head -n 1 || true)
   if [ -z "$found" ]; then
     say "$ref: this machine's pyenv has no Python $1 (pyenv install $1)"
     return
