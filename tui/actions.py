@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from devenv.api.views import EnvStatus
-
 from tui.model.ports import addresses
 from tui.model.ports import find as find_port
 from tui.model.state import Pane, State
@@ -156,7 +155,10 @@ def offered(state: State) -> list[Action]:
     fitting = [
         action
         for action in ACTIONS
-        if action.weight < 9 and action.keys and (not action.panes or state.focus in action.panes) and action.when(state)
+        if action.weight < 9
+        and action.keys
+        and (not action.panes or state.focus in action.panes)
+        and action.when(state)
     ]
     return sorted(fitting, key=lambda action: action.weight)
 

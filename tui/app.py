@@ -21,7 +21,7 @@ from tui.dialogs.prompt import Prompt
 from tui.dialogs.question import Ask, Question
 from tui.model.reducer import reduce
 from tui.model.state import Arrived, Chosen, Event, Folded, Lost, Pane, State, Ticked, Turned, Typing
-from tui.screens.overlays import HelpScreen, DetailsScreen, ProgressScreen
+from tui.screens.overlays import DetailsScreen, HelpScreen, ProgressScreen
 from tui.screens.workbench import Workbench
 from tui.widgets.bars import Bar
 from tui.widgets.output import OutputPane
@@ -146,7 +146,9 @@ class DevenvApp(App[int]):
         self.say(error.hint, title=error.message.splitlines()[0], bad=True)
 
     def say(self, text: str, *, title: str = "", bad: bool = False) -> None:
-        self.notify(text, title=title, severity="error" if bad else "information", timeout=8 if bad else 4, markup=False)
+        self.notify(
+            text, title=title, severity="error" if bad else "information", timeout=8 if bad else 4, markup=False
+        )
 
     async def ask(self, ask: Ask) -> bool:
         return bool(await self.push_screen_wait(Question(ask)))
@@ -168,7 +170,7 @@ class DevenvApp(App[int]):
 
     def output(self) -> OutputPane:
         assert self._workbench is not None
-        return self._workbench.query_one("#output", OutputPane)
+        return self._workbench.query_one("#output-text", OutputPane)
 
     def text(self) -> TextPane:
         return self.focused if isinstance(self.focused, TextPane) else self.output()
@@ -210,7 +212,9 @@ class DevenvApp(App[int]):
     def on_row_list_entered(self, event: RowList.Entered) -> None:
         kind, _, name = event.key.partition(":")
         if kind == "config":
-            config = next((c for c in self.state.snapshot.configs if c.name == name), None) if self.state.snapshot else None
+            config = (
+                next((c for c in self.state.snapshot.configs if c.name == name), None) if self.state.snapshot else None
+            )
             if config is not None and config.run is not None:
                 self._show_run(config.run)
             else:

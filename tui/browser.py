@@ -24,9 +24,7 @@ def visible(env: Mapping[str, str], platform: str = sys.platform) -> bool:
 class Browser:
     """Blocking: call it on a thread."""
 
-    def __init__(
-        self, env: Mapping[str, str] | None = None, opener: Callable[[str], bool] = webbrowser.open
-    ) -> None:
+    def __init__(self, env: Mapping[str, str] | None = None, opener: Callable[[str], bool] = webbrowser.open) -> None:
         self._env = os.environ if env is None else env
         self._opener = opener
         self._pages: Path | None = None

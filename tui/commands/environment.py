@@ -79,9 +79,7 @@ async def start(desk: Desk) -> None:
 
 
 async def stop(desk: Desk) -> None:
-    if await forced(
-        desk, "Stop and end live runs?", "End them and stop", lambda force: desk.client.stop(force=force)
-    ):
+    if await forced(desk, "Stop and end live runs?", "End them and stop", lambda force: desk.client.stop(force=force)):
         desk.say("The container is stopped.")
 
 

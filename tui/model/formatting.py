@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from devenv.api.views import EnvStatus, RunState, RunView
-
 from tui.model.spans import Span, Tone
 
 STATUS: dict[EnvStatus, tuple[str, Tone]] = {
@@ -129,7 +128,16 @@ def run_outcome(run: RunView) -> Span:
             return Span("running", Tone.INFO)
 
 
-_SIGNALS = {1: "HUP", 2: "INT", 3: "QUIT", 6: "ABRT", 9: "KILL", 11: "SEGV", 13: "PIPE", 15: "TERM"}  # as Linux has them
+_SIGNALS = {
+    1: "HUP",
+    2: "INT",
+    3: "QUIT",
+    6: "ABRT",
+    9: "KILL",
+    11: "SEGV",
+    13: "PIPE",
+    15: "TERM",
+}  # as Linux has them
 
 
 def signal_name(number: int | None) -> str:

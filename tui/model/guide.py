@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from devenv.api.views import EnvStatus
-
 from tui.model.spans import Line, Lines, Span, Tone, clean
 from tui.model.state import Link, State
 

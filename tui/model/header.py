@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from devenv.api.views import EnvironmentView, EnvStatus
-
 from tui.model.formatting import STATUS, bar, load_tone, size, spark, ticking
 from tui.model.spans import Line, Lines, Span, Tone, clean, clip_line, spread, width
 from tui.model.state import Link, State
@@ -18,7 +17,10 @@ def header(state: State, cells: int) -> Lines:
         return ((Span("◌ ", Tone.DIM), Span("devenv", Tone.STRONG), Span(f"  {text}", Tone.DIM)), ())
     env = state.snapshot.environment
     used = usage(state, env)
-    return (spread(identity(state, env), badges(state, env), cells), spread(facts(env, cells - width(used) - 2), used, cells))
+    return (
+        spread(identity(state, env), badges(state, env), cells),
+        spread(facts(env, cells - width(used) - 2), used, cells),
+    )
 
 
 def identity(state: State, env: EnvironmentView) -> Line:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from devenv.api.views import PortView, ServiceView
-
 from tui.model.formatting import SERVICE
 from tui.model.spans import Line, Lines, Row, Span, Tone, clean, wrap
 from tui.model.state import State

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from devenv.api.views import ProgressView
-
 from tui.model.state import (
     SIDE,
     Arrived,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from devenv.api.views import RunConfigView, RunView
-
 from tui.model.formatting import run_outcome, run_seconds, run_symbol, size
 from tui.model.spans import Line, Row, Span, Tone, clean
 from tui.model.state import State
@@ -95,5 +94,3 @@ def output_title(state: State, *, following: bool, place: float, wrapping: bool)
 
 def command_line(run: RunView) -> str:
     return clean(" ".join(run.argv))
-
-

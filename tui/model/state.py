@@ -19,9 +19,13 @@ class Pane(enum.StrEnum):
 
     @property
     def title(self) -> str:
-        return {"runs": "Runs", "output": "Output", "tests": "Tests", "ports": "Services & ports", "build": "Build log"}[
-            self.value
-        ]
+        return {
+            "runs": "Runs",
+            "output": "Output",
+            "tests": "Tests",
+            "ports": "Services & ports",
+            "build": "Build log",
+        }[self.value]
 
     @property
     def short(self) -> str:
@@ -230,7 +234,6 @@ class Finished:
 @dataclass(frozen=True)
 class Dismissed:
     """The report of an operation was read."""
-
 
 
 Event = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from devenv.api.views import TestsView, TestView
-
 from tui.model.formatting import OUTCOME, duration
 from tui.model.spans import Line, Lines, Row, Span, Tone, clean, wrap
 from tui.model.state import State

@@ -10,7 +10,6 @@ import re
 from typing import NamedTuple
 
 from devenv.api.views import OutputChunk
-
 from tui.model.ansi import PLAIN, Ink, sgr
 
 LIMIT = 524_288  # bytes held

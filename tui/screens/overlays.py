@@ -8,8 +8,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from devenv.api.views import EnvironmentView
-from tui.model.help import help_lines
 from tui.model.details import detail_lines
+from tui.model.help import help_lines
 from tui.model.progress import progress
 from tui.model.state import State
 from tui.widgets.lines import LinesScroll, LinesView

@@ -63,7 +63,8 @@ class Workbench(Screen[None]):
             with Vertical(id="left"):
                 yield RowList(id="configs")
                 yield RowList(id="history")
-            yield OutputPane(id="output", reader=self.desk.client.read_output)
+            with Vertical(id="output"):
+                yield OutputPane(id="output-text", reader=self.desk.client.read_output)
             with Vertical(id="right"):
                 yield Bar(id="side-tabs", gap=0, margin=0)
                 with Vertical(id="tests", classes="panel"):
@@ -73,7 +74,8 @@ class Workbench(Screen[None]):
                 with Vertical(id="ports", classes="panel"):
                     yield RowList(id="port-rows")
                     yield LinesScroll(id="port-detail", classes="detail")
-                yield BuildLog(id="build", reader=self.desk.client.build_log)
+                with Vertical(id="build"):
+                    yield BuildLog(id="build-text", reader=self.desk.client.build_log)
         yield Bar(id="footer")
 
     def on_mount(self) -> None:
@@ -109,7 +111,7 @@ class Workbench(Screen[None]):
             self.query_one("#port-rows", RowList).show(ports.port_rows(state))
             self._detail("#port-detail", "#ports", lambda width: ports.detail(state, state.port, width))
         building = state.busy or state.status in BUILDING
-        self.query_one("#build", BuildLog).show(visible=state.shows(Pane.BUILD), building=building)
+        self.query_one("#build-text", BuildLog).show(visible=state.shows(Pane.BUILD), building=building)
 
     def _arrange(self, state: State) -> None:
         self.set_class(state.wide, "wide")
@@ -124,12 +126,13 @@ class Workbench(Screen[None]):
         self.query_one("#right").display = right
 
     def show_output(self, state: State) -> None:
-        pane = self.query_one("#output", OutputPane)
+        pane = self.query_one("#output-text", OutputPane)
         run = state.run(state.selected)
         pane.select(state.selected, live=run is not None and run.state.live, tty=run is None or run.tty)
         pane.seen(state.shows(Pane.OUTPUT))
         pane.typing = state.input_mode
-        pane.set_class(state.input_mode, "typing")
+        frame = self.query_one("#output")
+        frame.set_class(state.input_mode, "typing")
         if run is None:
             pane.guide = guide(state)
         elif pane.trouble:
@@ -140,9 +143,11 @@ class Workbench(Screen[None]):
         if not pane.rows():
             pane.refresh()
         view = pane.view
-        left, right = output_title(state, following=view.following, place=view.place(pane.rows())[1], wrapping=view.wrapping)
-        self._title(pane, "border_title", left)
-        self._title(pane, "border_subtitle", right)
+        left, right = output_title(
+            state, following=view.following, place=view.place(pane.rows())[1], wrapping=view.wrapping
+        )
+        self._title(frame, "border_title", left)
+        self._title(frame, "border_subtitle", right)
 
     def _show_tests(self, state: State) -> None:
         if state.snapshot is None:
@@ -194,4 +199,10 @@ PANES = {
     Pane.PORTS: "#ports",
     Pane.BUILD: "#build",
 }
-FOCUS = {**PANES, Pane.RUNS: "#configs", Pane.TESTS: "#test-rows", Pane.PORTS: "#port-rows"}
+FOCUS = {
+    Pane.RUNS: "#configs",
+    Pane.OUTPUT: "#output-text",
+    Pane.TESTS: "#test-rows",
+    Pane.PORTS: "#port-rows",
+    Pane.BUILD: "#build-text",
+}

@@ -16,7 +16,7 @@ from tui.model.viewport import Anchor
 from tui.widgets.textpane import TextPane
 
 PERIOD = 0.15  # seconds between reads while output comes
-RUSH_PERIOD = 0.2  # and while it comes faster than anyone can read
+RUSH_PERIOD = 0.25  # and while it comes faster than anyone can read
 QUIET_PERIOD = 0.4  # and while none came for a while
 QUIET_AFTER = 12  # reads without news
 RETRY = 2.0  # seconds after a read that failed
@@ -50,13 +50,14 @@ class OutputPane(TextPane):
         self._missing = 0
         self._begin = False
         self._rushing = False
+        self._tail_size = 0  # of the output when its end was last read
         self._quiet = 0
 
     def select(self, run: str | None, *, live: bool, tty: bool) -> None:
         """Shows another run, or learns that the shown one has ended (its last bytes are still fetched)."""
         if run != self.run:
             self.run = run
-            self._missing, self._begin, self._rushing, self._quiet = 0, False, False, 0
+            self._missing, self._begin, self._rushing, self._quiet, self._tail_size = 0, False, False, 0, 0
             self.trouble = ""
             self.clear()
             self._wake.set()
@@ -150,13 +151,14 @@ class OutputPane(TextPane):
             case "after":
                 again = changed = False
                 if self.view.following:
-                    changed = window.append(chunk, FOLLOWED)
                     self._rushing = again = chunk.end < chunk.size
+                    changed = not again and window.append(chunk, FOLLOWED)
                 else:
                     window.size = max(window.size, chunk.size)
             case _:
                 changed = window.replace(chunk)
-                self._rushing = size > 0 and chunk.size - size > TAIL
+                self._rushing = chunk.size - self._tail_size > TAIL
+                self._tail_size = chunk.size
         changed = changed or size != window.size
         self._quiet = 0 if changed else self._quiet + 1
         if changed:

@@ -92,7 +92,9 @@ TERMINAL_LIGHT = _terminal(
 )
 
 
-def _tones(strong: str, dim: str, faint: str, accent: str, ok: str, bad: str, warn: str, info: str) -> dict[Tone, Style]:
+def _tones(
+    strong: str, dim: str, faint: str, accent: str, ok: str, bad: str, warn: str, info: str
+) -> dict[Tone, Style]:
     return {
         Tone.PLAIN: Style(),
         Tone.STRONG: Style(color=strong, bold=True),
@@ -134,11 +136,11 @@ def strip(line: Line, theme: str, base: Style, cells: int) -> Strip:
 
 
 @lru_cache(maxsize=4096)
-def ink_style(ink: Ink) -> Style:
+def ink_style(ink: Ink, theme: str) -> Style:
     """The style of a program's own colours."""
     return Style(
-        color=_colour(ink.fg),
-        bgcolor=_colour(ink.bg),
+        color=_colour(ink.fg, theme),
+        bgcolor=_colour(ink.bg, theme),
         bold=ink.bold or None,
         dim=ink.dim or None,
         italic=ink.italic or None,
@@ -149,11 +151,15 @@ def ink_style(ink: Ink) -> Style:
 
 
 @lru_cache(maxsize=4096)
-def ink_over(base: Style, ink: Ink) -> Style:
-    return base + ink_style(ink)
+def ink_over(base: Style, ink: Ink, theme: str) -> Style:
+    return base + ink_style(ink, theme)
 
 
-def _colour(colour: int | tuple[int, int, int] | None) -> Color | None:
+def _colour(colour: int | tuple[int, int, int] | None, theme: str) -> Color | None:
     if colour is None:
         return None
-    return Color.from_ansi(colour) if isinstance(colour, int) else Color.from_rgb(*colour)
+    if isinstance(colour, tuple):
+        return Color.from_rgb(*colour)
+    if colour < 16 and theme != ANSI.name:
+        return Color.from_rgb(*(TERMINAL_LIGHT if theme == LIGHT.name else TERMINAL_DARK).ansi_colors[colour])
+    return Color.from_ansi(colour)

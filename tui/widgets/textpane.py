@@ -5,6 +5,8 @@ from __future__ import annotations
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.filter import Monochrome
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -15,6 +17,7 @@ from tui.model.window import Window
 from tui.widgets.palette import DARK, TONES, ink_over, strip
 
 WHEEL = 3
+_MONOCHROME = Monochrome()
 
 
 class TextPane(Widget, can_focus=True):
@@ -131,9 +134,10 @@ class TextPane(Widget, can_focus=True):
         if not rows:
             return self._guide_line(y, base, cells)
         segments: list[Segment] = []
+        theme = self.app.theme
         used = 0
         if y < len(rows):
-            segments = [Segment(text, ink_over(base, ink)) for text, ink in rows[y].parts]
+            segments = [Segment(text, ink_over(base, ink, theme)) for text, ink in rows[y].parts]
             used = rows[y].cells
         if self.left or used >= cells:
             segments = list(Strip(segments).crop(self.left, self.left + cells - 1).adjust_cell_length(cells - 1, base))
@@ -141,6 +145,16 @@ class TextPane(Widget, can_focus=True):
             segments.append(Segment(" " * (cells - 1 - used), base))
         segments.append(self._bar(y, base))
         return Strip(segments, cells)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """All lines at once, past the cache of box styles: this pane has neither border nor padding, and every frame
+        of a running program is new."""
+        strips = [self.render_line(y) for y in crop.line_range]
+        if crop.column_span != (0, self.size.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        if self.app.no_color:
+            strips = [strip.apply_filter(_MONOCHROME, self.background_colors[1]) for strip in strips]
+        return strips
 
     def notify_style_update(self) -> None:
         self._base = None
