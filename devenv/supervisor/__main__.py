@@ -30,6 +30,7 @@ def main() -> int:
         return 0
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
+    os.umask(0o022)  # for what is written into projects; the state folder is closed to others by its own mode
     _configure_log(state / "supervisor.log")
     _raise_descriptor_limit()
     listener = _listen(paths.socket_path(str(state)))

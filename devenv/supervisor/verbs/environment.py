@@ -210,7 +210,7 @@ class EnvironmentVerbs:
         if args.write and existing and not args.force:
             raise Refused(f"{existing[0]} is there already", "show the proposal with --print, or replace with --force")
         if args.write:
-            await asyncio.to_thread(_write_files, root, proposal.files)
+            await asyncio.to_thread(_write_files, root, proposal.files, ctx.umask)
             self._registry.forget_paths()
         text = "".join(f"--- {name}\n{body}\n" for name, body in proposal.files.items()) if not args.write else ""
         text += "\n".join([*(f"wrote {name}" for name in proposal.files if args.write), *proposal.reasons])
@@ -232,11 +232,15 @@ def _propose(root: pathlib.Path) -> Proposal:
     return propose([name for name in listing if not name.startswith((".git/", ".venv/"))], read, root.name)
 
 
-def _write_files(root: pathlib.Path, files: dict[str, str]) -> None:
+def _write_files(root: pathlib.Path, files: dict[str, str], umask: int) -> None:
+    """With the modes that the client's own editor would give."""
     for name, body in files.items():
         path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True)
+            path.parent.chmod(0o777 & ~umask)
         path.write_text(body, encoding="utf-8")
+        path.chmod(0o666 & ~umask)
 
 
 def _options(args: UpArgs, *, rebuild: bool = False) -> UpOptions:
