@@ -34,6 +34,14 @@ CUDA_IMAGE = "nvidia/cuda:12.6.3-cudnn-runtime-ubuntu22.04"
 CUDA_IMAGE_PYTHON = "3.10"
 
 
+_SHOW_USER_SITE = (
+    "# Some bases have their Python in a virtual environment, which hides what a user installs: this shows it.",
+    "RUN cfg=$(python3 -c 'import sys; print(sys.prefix)')/pyvenv.cfg \\",
+    '    && if [ -f "$cfg" ]; then sed -i \'/^include-system-site-packages/s/false/true/\' "$cfg"; fi',
+    "",
+)
+
+
 class TorchImage(NamedTuple):
     torch: str
     tag: str
@@ -183,6 +191,7 @@ def _dockerfile(base: _Base, project: Project) -> str:
         f"ENV PATH={path}",
         'RUN echo "export PATH=\\"$PATH\\"" > /etc/profile.d/image-path.sh',
         "",
+        *(_SHOW_USER_SITE if base.image.startswith("pytorch/") else ()),
         "# User installs are wanted here, also where the distribution manages the interpreter.",
         "ENV PIP_BREAK_SYSTEM_PACKAGES=1",
         "",

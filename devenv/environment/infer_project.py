@@ -163,9 +163,12 @@ def _conda_python(source: str, text: str) -> PythonWish | None:
 
 
 def _caret(text: Any) -> str | None:
-    """Poetry's `^3.9` means: from 3.9, below 4."""
+    """Poetry's `^3.9` means: from 3.9, below 4; its `~3.9`: from 3.9, below 3.10."""
     if not isinstance(text, str):
         return None
+    tilde = re.match(r"~\s*(\d+)\.(\d+)((?:\.\d+)*)\s*$", text)
+    if tilde:
+        return f">={tilde[1]}.{tilde[2]}{tilde[3]},<{tilde[1]}.{int(tilde[2]) + 1}"
     match = re.match(r"\^\s*(\d+)((?:\.\d+)*)\s*$", text)
     return f">={match[1]}{match[2]},<{int(match[1]) + 1}" if match else text
 
