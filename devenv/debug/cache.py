@@ -19,7 +19,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterable
 
-from devenv.debug.versions import Choice, Interpreter, OwnCopy, needed_glibc
+from devenv.debug.versions import LAST_RELEASES, Choice, Interpreter, OwnCopy, choose, needed_glibc
 from devenv.errors import DebugError
 
 _FOREIGN_SUFFIXES = (".dll", ".pyd", ".exe", ".pdb", ".lib", ".dylib", ".pyc")
@@ -162,6 +162,20 @@ class DebugpyCache:
                     path.chmod(0o644)
             for folder_path, _, _ in os.walk(work):
                 pathlib.Path(folder_path).chmod(0o755)
+
+    def fetch(self, interpreters: Iterable[Interpreter] = ()) -> list[str]:
+        """Fills the cache for a host that will have no network; the names of the folders that are there then.
+
+        Without `interpreters`: our own copy and the last release for each older Python, in pure builds, which run on
+        every machine. Raises DebugError.
+        """
+        wanted_for = list(interpreters) or [
+            Interpreter("", (*minor, 0), "any", None) for minor in ((3, 10), *(first for first, _, _ in LAST_RELEASES))
+        ]
+        choices = [choose(interpreter, self.own) for interpreter in wanted_for]
+        for choice in choices:
+            self.tree(choice)
+        return list(dict.fromkeys(choice.folder for choice in choices))
 
     def cached(self, choice: Choice) -> pathlib.Path | None:
         """The tree if it is there, else the pure one of that version (it runs everywhere), else None."""

@@ -10,15 +10,13 @@ import asyncio
 import io
 import json
 import pathlib
-import re
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from devenv.api import paths
 from devenv.debug.cache import DebugpyCache, copy_tree
-from devenv.debug.versions import LAST_RELEASES, Choice, Interpreter, choose
-from devenv.errors import DebugError, NotFound, UsageError
+from devenv.debug.versions import Choice, Interpreter, choose
+from devenv.errors import DebugError, NotFound
 
 if TYPE_CHECKING:
     from devenv.link.port import Channel, Link
@@ -145,27 +143,3 @@ class Delivery:
         if not found.get(destination):
             await link.unpack(destination, await asyncio.to_thread(tar_of, tree))
         return destination
-
-
-def fetch(versions: Sequence[str], say: Callable[[str], None], folder: pathlib.Path | None = None) -> list[str]:
-    """Fills the cache for hosts that will have no network (`devenv debugpy fetch`); the folder names that are there.
-
-    `versions` are Python versions such as "3.8", all known ones when empty. Pure builds are fetched: they run on every
-    machine. `folder` defaults to the supervisor's own cache. Blocks. Raises UsageError and DebugError.
-    """
-    cache = DebugpyCache(folder or pathlib.Path(paths.state_folder(), "cache", "debugpy"))
-    minors = [_minor(version) for version in versions] or [(3, 10), *(first for first, _, _ in LAST_RELEASES)]
-    done = []
-    for minor in minors:
-        choice = choose(Interpreter("", (*minor, 0), "any", None), cache.own)
-        name = ".".join(map(str, minor)) + (" and later" if choice.own_copy else "")
-        say(f"debugpy {choice.version} for Python {name}: {cache.tree(choice)}")
-        done.append(choice.folder)
-    return list(dict.fromkeys(done))
-
-
-def _minor(version: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", version)
-    if match is None:
-        raise UsageError(f"{version!r} is no Python version", "for example: devenv debugpy fetch 3.8 3.6")
-    return int(match[1]), int(match[2])

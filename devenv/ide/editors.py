@@ -80,9 +80,9 @@ def _zed(port: int, workspace: WorkspacePaths) -> str:
 
 def _pycharm(port: int, workspace: WorkspacePaths) -> str:
     remote = quoteattr(workspace.container)
-    return f"""<!-- .run/devenv attach.run.xml (PyCharm 2025.3 or later); or by hand: Run | Edit Configurations |
-     Attach to DAP: remote address 127.0.0.1:{port}, local path {workspace.host},
-     remote path {workspace.container} -->
+    return f"""<!-- .run/devenv attach.run.xml (PyCharm 2025.3 or later).
+     By hand: Run | Edit Configurations | Attach to DAP; remote address 127.0.0.1:{port},
+     local path: the project, remote path as below. -->
 <component name="ProjectRunConfigurationManager">
   <configuration default="false" name="devenv: attach" type="PythonDapAttachConfiguration">
     <option name="remoteAddress" value="127.0.0.1:{port}" />

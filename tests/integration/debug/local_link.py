@@ -99,7 +99,7 @@ class LocalLink:
             case "which":
                 return {name: shutil.which(name, path=params["path"]) for name in params["names"]}
             case "runs.read":
-                data = self.output.get(params["id"], b"")[-params["tail_bytes"] :]
+                data = self.output.get(params["run"], b"")[-params["tail_bytes"] :]
                 return {"data": base64.b64encode(data).decode()}
         raise AssertionError(f"no answer to {op}")
 
