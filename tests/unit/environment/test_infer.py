@@ -56,7 +56,7 @@ BASES = [
     ),
     pytest.param({"pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.12"'}, "python:3.12", "<4", id="Poetry"),
     pytest.param(
-        {"pyproject.toml": '[tool.poetry.dependencies]\npython = "~3.9"'}, "python:3.11", "names no version", id="~"
+        {"pyproject.toml": '[tool.poetry.dependencies]\npython = "~3.9"'}, "python:3.9", "says", id="Poetry's tilde"
     ),
     pytest.param({"pyproject.toml": "not toml ["}, "python:3.11", "names no version", id="a broken file says nothing"),
     pytest.param({"setup.cfg": "[options]\npython_requires = >=3.7,<3.9"}, "python:3.8", "setup.cfg", id="setup.cfg"),
@@ -236,16 +236,50 @@ def test_a_file_that_cannot_be_read_says_nothing() -> None:
 
 
 NAMES = st.sampled_from(
-    [
-        *"requirements.txt pyproject.toml Pipfile environment.yml setup.py setup.cfg .python-version train.py".split(),
+    (
+        "requirements.txt",
+        "pyproject.toml",
+        "Pipfile",
+        "environment.yml",
+        "setup.py",
+        "setup.cfg",
+        ".python-version",
+        "runtime.txt",
+        "train.py",
         'cuda\n// "x": 1\n.py',
         "requirements/dev\n.txt",
-    ]
+    )
 )
 LINES = st.sampled_from(
-    r"""torch|torch==2.1|torch @ https://x/y.whl|torch===a\nb|[project]|[packages]|python = '3'|a = 1|dependencies:
-  - python=3.9|  - torch >=2|-r x|-e .|3.9|x.cuda()|[options]|%(x)s|\0|]|dependencies = ["torch", 3]|'|"|#
-install_requires = torch|"cuda"|pip:|requires-python = 3| """.replace("\n", "|").split("|")
+    (
+        "torch",
+        "torch==2.1",
+        "torch @ https://x/y.whl",
+        "torch===a\\nb",
+        "[project]",
+        "[packages]",
+        "python = '3'",
+        "a = 1",
+        "dependencies:",
+        "  - python=3.9",
+        "  - torch >=2",
+        "-r x",
+        "-e .",
+        "3.9",
+        "x.cuda()",
+        "[options]",
+        "%(x)s",
+        "\x00",
+        "]",
+        'dependencies = ["torch", 3]',
+        "install_requires = torch",
+        '"cuda"',
+        "pip:",
+        "'",
+        '"',
+        "requires-python = 3",
+        "#",
+    )
 )
 
 
