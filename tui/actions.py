@@ -3,6 +3,7 @@
 An action says when it makes sense; what it does stands in `tui.commands` under the same id. No Textual in here.
 """
 
+# ruff: noqa: E501  (a table reads best with one action in one line)
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -36,8 +36,8 @@ class DevenvApp(App[int]):
     """Screens get the newest state; commands come from the action table; errors become toasts."""
 
     TITLE = "devenv"
-    CSS_PATH: ClassVar[list[str]] = ["styles/app.tcss", "styles/dialogs.tcss"]  # type: ignore[assignment]
-    COMMANDS = {Actions}  # type: ignore[assignment]
+    CSS_PATH = ["styles/app.tcss", "styles/dialogs.tcss"]
+    COMMANDS = {Actions}
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, f"perform('{action.id}')", action.text, show=False)
@@ -151,7 +151,8 @@ class DevenvApp(App[int]):
         )
 
     async def ask(self, ask: Ask) -> bool:
-        return bool(await self.push_screen_wait(Question(ask)))
+        answer: bool = await self.push_screen_wait(Question(ask))
+        return answer
 
     async def prompt(self, title: str, placeholder: str) -> str | None:
         return await self.push_screen_wait(Prompt(title, placeholder))

@@ -1,4 +1,4 @@
-"""`python -m tui.demo [absent|ready|busy|rushing]`: the terminal UI over the fake client, with no engine and no supervisor."""
+"""`python -m tui.demo [absent|ready|busy|rushing]`: the terminal UI over the fake client, with no engine at all."""
 
 from __future__ import annotations
 

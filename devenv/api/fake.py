@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
-from devenv.api.port import ProgressCallback
 from devenv.api.fake_spool import FakeSpool, Spool
+from devenv.api.port import ProgressCallback
 from devenv.api.views import (
     EnvironmentView,
     EnvStatus,

@@ -59,18 +59,73 @@ CONFIGS = [
 ]
 
 PORTS = [
-    PortView(port=8888, host_port=8888, label="Jupyter", source="service", protocol="http", process="python -m jupyterlab --port 8888", pid=412, listening=True, url="http://127.0.0.1:8888/lab", secret_url="http://127.0.0.1:8888/lab?token=5f0c1d", tier="direct", connections=3),
-    PortView(port=6006, host_port=24_117, label="TensorBoard", source="service", protocol="http", process="tensorboard --logdir runs --port 6006", pid=433, listening=True, url="http://127.0.0.1:24117/", note="6006 is taken by tensorboard (pid 991, ada)", tier="direct"),
-    PortView(port=5678, host_port=5678, label="debugger", source="debug", protocol="dap", process="python -m debugpy.adapter", pid=981, listening=True, tier="direct", connections=1),
-    PortView(port=8000, host_port=8000, source="detected", protocol="http", process="uvicorn app:app --port 8000", pid=1204, listening=True, tier="direct"),
+    PortView(
+        port=8888,
+        host_port=8888,
+        label="Jupyter",
+        source="service",
+        protocol="http",
+        process="python -m jupyterlab --port 8888",
+        pid=412,
+        listening=True,
+        url="http://127.0.0.1:8888/lab",
+        secret_url="http://127.0.0.1:8888/lab?token=5f0c1d",
+        tier="direct",
+        connections=3,
+    ),
+    PortView(
+        port=6006,
+        host_port=24_117,
+        label="TensorBoard",
+        source="service",
+        protocol="http",
+        process="tensorboard --logdir runs --port 6006",
+        pid=433,
+        listening=True,
+        url="http://127.0.0.1:24117/",
+        note="6006 is taken by tensorboard (pid 991, ada)",
+        tier="direct",
+    ),
+    PortView(
+        port=5678,
+        host_port=5678,
+        label="debugger",
+        source="debug",
+        protocol="dap",
+        process="python -m debugpy.adapter",
+        pid=981,
+        listening=True,
+        tier="direct",
+        connections=1,
+    ),
+    PortView(
+        port=8000,
+        host_port=8000,
+        source="detected",
+        protocol="http",
+        process="uvicorn app:app --port 8000",
+        pid=1204,
+        listening=True,
+        tier="direct",
+    ),
     PortView(port=9000, host_port=None, label="API", source="configured"),
-]  # fmt: skip
+]
 
 SERVICES = [
-    ServiceView(name="jupyter", kind="jupyter", state="running", port=8888, run="s1", url="http://127.0.0.1:8888/lab", secret_url="http://127.0.0.1:8888/lab?token=5f0c1d"),
-    ServiceView(name="tensorboard", kind="tensorboard", state="running", port=6006, run="s2", url="http://127.0.0.1:24117/"),
+    ServiceView(
+        name="jupyter",
+        kind="jupyter",
+        state="running",
+        port=8888,
+        run="s1",
+        url="http://127.0.0.1:8888/lab",
+        secret_url="http://127.0.0.1:8888/lab?token=5f0c1d",
+    ),
+    ServiceView(
+        name="tensorboard", kind="tensorboard", state="running", port=6006, run="s2", url="http://127.0.0.1:24117/"
+    ),
     ServiceView(name="api", kind="command", state="stopped", port=9000),
-]  # fmt: skip
+]
 
 FAILURE = """def test_shapes_of_a_batch(loader):
     images, labels = next(iter(loader))
@@ -83,19 +138,35 @@ TESTS = [
     TestView(id="tests/test_model.py::test_parameters_are_few", outcome="passed", seconds=0.02),
     TestView(id="tests/test_model.py::test_learns_one_batch", outcome="passed", seconds=1.84),
     TestView(id="tests/test_data.py::test_split_is_fixed", outcome="passed", seconds=0.03),
-    TestView(id="tests/test_data.py::test_shapes_of_a_batch", outcome="failed", seconds=0.12, message=FAILURE, file="/home/ada/digits-pytorch/tests/test_data.py", line=31),
-    TestView(id="tests/test_data.py::test_augments[rotate]", outcome="failed", seconds=0.08, message="E   ValueError: degrees must be positive", file="/home/ada/digits-pytorch/tests/test_data.py", line=47),
+    TestView(
+        id="tests/test_data.py::test_shapes_of_a_batch",
+        outcome="failed",
+        seconds=0.12,
+        message=FAILURE,
+        file="/home/ada/digits-pytorch/tests/test_data.py",
+        line=31,
+    ),
+    TestView(
+        id="tests/test_data.py::test_augments[rotate]",
+        outcome="failed",
+        seconds=0.08,
+        message="E   ValueError: degrees must be positive",
+        file="/home/ada/digits-pytorch/tests/test_data.py",
+        line=47,
+    ),
     TestView(id="tests/test_data.py::test_augments[shift]", outcome="passed", seconds=0.06),
     TestView(id="tests/test_export.py::test_onnx", outcome="skipped", seconds=0.0),
     TestView(id="tests/test_train.py::test_resumes", outcome="passed", seconds=2.10),
     TestView(id="tests/test_train.py::test_accuracy", outcome="passed", seconds=8.75),
-]  # fmt: skip
+]
 
 UP_STEPS = (
     EnvStatus.BUILDING,
     ProgressView(key="plan", title="Plan", done=True),
     ProgressView(key="pull", title="Pull pytorch/pytorch:2.9.1-cuda12.8", fraction=1.0, done=True, detail="3.9 GiB"),
-    ProgressView(key="build", title="Build the image", fraction=0.62, detail="7/11 RUN pip install -r requirements.txt"),
+    ProgressView(
+        key="build", title="Build the image", fraction=0.62, detail="7/11 RUN pip install -r requirements.txt"
+    ),
     "#11 4.113 Collecting torchmetrics==1.8.2",
     "#11 4.502   Downloading torchmetrics-1.8.2-py3-none-any.whl (983 kB)",
     "#11 6.020 Collecting tensorboard>=2.20",
@@ -116,7 +187,10 @@ def training_output() -> bytes:
         )
         if epoch == 9:
             lines.append("\x1b[33mWARNING\x1b[0m loader: worker 3 waited 0.8 s for its lock")
-    bars = "".join(f"\r\x1b[36mepoch 15\x1b[0m {p:>3}%|{'█' * (p // 4):<25}| {p * 9}/900 [00:0{p // 20}<00:02, 184it/s]" for p in range(0, 64, 7))  # fmt: skip
+    bars = "".join(
+        f"\r\x1b[36mepoch 15\x1b[0m {p:>3}%|{'█' * (p // 4):<25}| {p * 9}/900 [00:0{p // 20}<00:02, 184it/s]"
+        for p in range(0, 64, 7)
+    )
     return ("\r\n".join(lines) + "\r\n" + bars).encode()
 
 
@@ -160,11 +234,15 @@ def clock() -> float:
 
 def absent(*, configured: bool = True) -> FakeClient:
     """A project that was just cloned."""
-    fields = {"status": EnvStatus.ABSENT, "container": "", "container_id": "", "started": None, "image": ""}
-    fields |= {"python_version": "", "remote_user": "", "tier": "", "usage": UsageView()}
-    if not configured:
-        fields["config_file"] = ""
-    client = FakeClient(Snapshot(environment=msgspec.structs.replace(ENVIRONMENT, **fields)), clock=clock)
+    environment = EnvironmentView(
+        key=ENVIRONMENT.key,
+        name=ENVIRONMENT.name,
+        local_folder=ENVIRONMENT.local_folder,
+        config_file=ENVIRONMENT.config_file if configured else "",
+        status=EnvStatus.ABSENT,
+        engine=ENVIRONMENT.engine,
+    )
+    client = FakeClient(Snapshot(environment=environment), clock=clock)
     client.up_steps = UP_STEPS
     return client
 

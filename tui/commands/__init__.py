@@ -1,4 +1,4 @@
-"""What the actions do. Each module has one group of them; `COMMANDS` joins them, and a test keeps it equal to the table."""
+"""What the actions do, a module per group. `COMMANDS` joins them; a test keeps it equal to the action table."""
 
 from __future__ import annotations
 

@@ -37,10 +37,9 @@ def tabs(state: State, cells: int) -> list[tuple[Pane, Line]]:
     """The tabs of the small screen, or of the right column of the large one; short titles when there is no room."""
     panes = SIDE if state.wide else tuple(Pane)
     active = state.side if state.wide else state.tab
-    for title in (lambda pane: pane.title, lambda pane: pane.short):
-        shown = [(pane, _tab(state, pane, title(pane), pane is active)) for pane in panes]
-        if sum(width(line) for _, line in shown) <= cells:
-            break
+    shown = [(pane, _tab(state, pane, pane.heading, pane is active)) for pane in panes]
+    if sum(width(line) for _, line in shown) > cells:
+        shown = [(pane, _tab(state, pane, pane.short, pane is active)) for pane in panes]
     return shown
 
 

@@ -22,8 +22,8 @@ OUTCOME: dict[str, tuple[str, Tone]] = {
     "passed": ("✔", Tone.OK),
     "failed": ("✘", Tone.BAD),
     "error": ("✘", Tone.BAD),
-    "skipped": ("−", Tone.DIM),
-    "xfailed": ("−", Tone.DIM),
+    "skipped": ("↷", Tone.DIM),
+    "xfailed": ("↷", Tone.DIM),
     "xpassed": ("✔", Tone.WARN),
 }
 
@@ -32,7 +32,7 @@ SERVICE: dict[str, tuple[str, Tone]] = {
     "starting": ("◑", Tone.WARN),
     "stopped": ("○", Tone.DIM),
     "failed": ("✘", Tone.BAD),
-    "missing": ("−", Tone.DIM),
+    "missing": ("↷", Tone.DIM),
 }
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"

@@ -25,7 +25,7 @@ def header(state: State, cells: int) -> Lines:
 
 def identity(state: State, env: EnvironmentView) -> Line:
     symbol, tone = STATUS[env.status]
-    line = (Span(f"{symbol} ", tone), Span(clean(env.name), Tone.STRONG), Span(f"  {env.status.value}", tone))
+    line: Line = (Span(f"{symbol} ", tone), Span(clean(env.name), Tone.STRONG), Span(f"  {env.status.value}", tone))
     if env.status is EnvStatus.RUNNING and env.started is not None:
         line += (Span(f" {ticking(state.now - env.started)}", Tone.DIM),)
     if state.busy and state.operation is not None:

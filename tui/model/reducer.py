@@ -64,8 +64,8 @@ def reduce(state: State, event: Event) -> State:
         case Folded(file):
             return replace(state, opened=state.opened ^ {file})
         case Typing(on):
-            run = state.run(state.selected)
-            return replace(state, input_mode=on and run is not None and run.state.live)
+            shown = state.run(state.selected)
+            return replace(state, input_mode=on and shown is not None and shown.state.live)
         case Began(title, now):
             return replace(state, operation=Operation(title, now))
         case Progressed(item, now):

@@ -30,10 +30,10 @@ def config_rows(state: State) -> tuple[Row, ...]:
 
 def _config(state: State, config: RunConfigView) -> Row:
     run = state.run(config.run)
+    mark = Span("▸", Tone.FAINT)
+    right: Line = ()
     if run is not None and run.state.live:
         mark, right = run_symbol(run), (Span(run_seconds(run, state.now), Tone.INFO),)
-    else:
-        mark, right = Span("▸", Tone.FAINT), ()
     name = Span(clean(config.name), Tone.PLAIN if config.found else Tone.STRONG)
     return Row(f"config:{config.name}", (mark, Span(" "), name, Span(f"  {clean(config.command)}", Tone.DIM)), right)
 
@@ -44,10 +44,8 @@ def history_rows(state: State) -> tuple[Row, ...]:
     if rows:
         return tuple(rows)
     if state.up:
-        text = (Span("No runs yet. ", Tone.DIM), Span("Enter", Tone.KEY), Span(" starts one.", Tone.DIM))
-    else:
-        text = (Span("No runs yet.", Tone.DIM),)
-    return (Row("", text),)
+        return (Row("", (Span("No runs yet. ", Tone.DIM), Span("⏎", Tone.KEY), Span(" starts one.", Tone.DIM))),)
+    return (Row("", (Span("No runs yet.", Tone.DIM),)),)
 
 
 def _run(state: State, run: RunView) -> Row:

@@ -18,7 +18,7 @@ class Pane(enum.StrEnum):
     BUILD = "build"
 
     @property
-    def title(self) -> str:
+    def heading(self) -> str:
         return {
             "runs": "Runs",
             "output": "Output",
@@ -29,7 +29,7 @@ class Pane(enum.StrEnum):
 
     @property
     def short(self) -> str:
-        return {"ports": "Ports", "build": "Build"}.get(self.value, self.title)
+        return {"ports": "Ports", "build": "Build"}.get(self.value, self.heading)
 
 
 SIDE = (Pane.TESTS, Pane.PORTS, Pane.BUILD)

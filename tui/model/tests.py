@@ -18,7 +18,7 @@ def summary(tests: TestsView) -> Line:
     line: list[Span] = [Span(f"✔ {tests.passed}", Tone.OK if tests.passed else Tone.DIM)]
     line.append(Span(f"  ✘ {tests.failed}", Tone.BAD if tests.failed else Tone.DIM))
     if tests.skipped:
-        line.append(Span(f"  − {tests.skipped}", Tone.DIM))
+        line.append(Span(f"  ↷ {tests.skipped}", Tone.DIM))
     if tests.state in ("collecting", "running"):
         line.append(Span(f"  {done}/{tests.collected}" if tests.collected else "  collecting…", Tone.INFO))
     elif tests.seconds:

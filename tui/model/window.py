@@ -135,10 +135,7 @@ class Window:
         start = max(start, data.rfind(b"\r", start, stop) + 1)
         while start < stop:
             end = ((base + start) // LONG + 1) * LONG - base
-            if end >= stop:
-                end = stop
-            else:
-                end = self._whole(start, end)
+            end = stop if end >= stop else self._whole(start, end)
             pieces.append(Piece(base + start, base + end))
             start = end
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -18,7 +20,7 @@ from tui.widgets.lines import LinesScroll, LinesView
 class Overlay(ModalScreen[None]):
     """Any of `closing` closes it."""
 
-    closing = ("escape", "q", "enter", "question_mark")
+    closing: ClassVar[tuple[str, ...]] = ("escape", "q", "enter", "question_mark")
 
     def on_key(self, event: events.Key) -> None:
         if event.key in self.closing:
@@ -52,7 +54,7 @@ class HelpScreen(Overlay):
 
 
 class DetailsScreen(Overlay):
-    closing = (*Overlay.closing, "e")
+    closing: ClassVar[tuple[str, ...]] = (*Overlay.closing, "e")
 
     def __init__(self, environment: EnvironmentView) -> None:
         super().__init__()
@@ -74,7 +76,7 @@ class DetailsScreen(Overlay):
 class ProgressScreen(Overlay):
     """Closing it stops nothing; `p` brings it back."""
 
-    closing = (*Overlay.closing, "p")
+    closing: ClassVar[tuple[str, ...]] = (*Overlay.closing, "p")
 
     def __init__(self, state: State) -> None:
         super().__init__()

@@ -30,8 +30,13 @@ DARK = Theme(
     warning="#e0af68",
     error="#f0727f",
     dark=True,
-    variables={"border": "#343948", "border-blurred": "#343948", "scrollbar": "#343948", "scrollbar-background": "#14161d"},
-)  # fmt: skip
+    variables={
+        "border": "#343948",
+        "border-blurred": "#343948",
+        "scrollbar": "#343948",
+        "scrollbar-background": "#14161d",
+    },
+)
 LIGHT = Theme(
     name="devenv-light",
     primary="#2f5fc4",
@@ -45,8 +50,13 @@ LIGHT = Theme(
     warning="#96600a",
     error="#b92a3b",
     dark=False,
-    variables={"border": "#c9c8bf", "border-blurred": "#c9c8bf", "scrollbar": "#c9c8bf", "scrollbar-background": "#fafaf7"},
-)  # fmt: skip
+    variables={
+        "border": "#c9c8bf",
+        "border-blurred": "#c9c8bf",
+        "scrollbar": "#c9c8bf",
+        "scrollbar-background": "#fafaf7",
+    },
+)
 ANSI = Theme(
     name="devenv-ansi",
     primary="ansi_blue",
