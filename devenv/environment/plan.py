@@ -318,7 +318,7 @@ def _notes(
     host_network: bool,
     notes: list[str],
 ) -> None:
-    if is_root(remote_user) and uid != 0 and not info.rootless and not info.userns_remap and target.workspace_mount:
+    if is_root(remote_user) and outputs_belong_to_root(target, info, uid):
         notes.append(
             'the container works as root: files it makes in the project will belong to root; set "remoteUser" '
             "to an ordinary user of the image"
@@ -338,6 +338,12 @@ def _notes(
             f"hostRequirements asks for {needs.memory / _GIB:.1f} GiB of memory; the engine has "
             f"{info.memory / _GIB:.1f} GiB"
         )
+
+
+def outputs_belong_to_root(target: Target, info: EngineInfo, uid: int) -> bool:
+    """Whether what root makes in the container's workspace belongs to root on the host, for an ordinary host user."""
+    mapped = info.rootless or info.userns_remap
+    return uid != 0 and not mapped and info.is_local_socket and bool(target.workspace_mount)
 
 
 def is_root(user: str) -> bool:

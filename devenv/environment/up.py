@@ -24,8 +24,6 @@ from devenv.environment.target import Target, host_variables
 from devenv.environment.users import HostUser
 from devenv.errors import ConfigError, ContainerGone, DevenvError, EngineError, ImageMissing, Refused
 
-_PATIENCE = 120.0  # seconds to wait for another machine's `up` of the same container
-
 
 class Up:
     """One call of `up`, under the environment's lock."""
@@ -61,7 +59,7 @@ class Up:
         if container is not None and (self._options.rebuild or await self._useless(container)):
             container, old = None, container
         if container is None:
-            container, created = await self._create(old, found.foreign)
+            container, created = await self._create(old)
         return await self._finish(await self._running(container), created=created)
 
     async def plan(self) -> Plan:
@@ -160,8 +158,9 @@ class Up:
         ours = adopt.is_ours(container.labels, self._rooms.owner)
         if ours and not (self._record.container == container.id and self._record.prepared):
             effective = adopt.effective(self._target, container, self._rooms.owner)
-            info = await self._engine.info()
-            await self._prepare(container, effective.remote_user, effective, info)
+            if self._record.container != container.id:
+                self._record = self._new_record(container.id, effective.remote_user)
+            await self._prepare(container, effective.remote_user, effective, await self._engine.info())
         return await self._start(container)
 
     async def _start(self, container: ContainerSnapshot) -> ContainerSnapshot:
@@ -191,9 +190,7 @@ class Up:
 
     # --- a new container ---
 
-    async def _create(
-        self, old: ContainerSnapshot | None, foreign: tuple[ContainerSnapshot, ...]
-    ) -> tuple[ContainerSnapshot, bool]:
+    async def _create(self, old: ContainerSnapshot | None) -> tuple[ContainerSnapshot, bool]:
         plan.check_supported(self._target)
         if old is None and self._record.container:
             self._note("the container was removed from outside; a new one is made")
@@ -214,9 +211,9 @@ class Up:
         try:
             identity = await self._engine.create(made.args, env=made.secret_env)
         except NameInUse:
-            container = await self._other(made, foreign)
+            container = await self._other(made)
             if container is not None:
-                self._progress.done("create", detail="made by another `up`")
+                self._progress.done("create", detail="it is there already")
                 return container, False
             made = self._container_plan(image, info, image_reference=reference, name=self._own_name(made.name))
             identity = await self._engine.create(made.args, env=made.secret_env)
@@ -226,15 +223,8 @@ class Up:
         self._progress.done("create")
         for note in made.notes:
             self._note(note)
-        self._record = Record(
-            local_folder=self._target.local_folder,
-            config_file=self._target.config_file,
-            container=identity,
-            remote_user=made.remote_user,
-            workspace_folder=self._target.workspace_folder,
-            dockerfile=dockerfile,
-            said=self._record.said,
-        )
+        self._record = self._new_record(identity, made.remote_user)
+        self._record.dockerfile = dockerfile
         self._file.save(self._record)
         container = await self._engine.inspect(identity)
         if container is None:
@@ -251,6 +241,16 @@ class Up:
                 await self._engine.remove(identity, force=True)
             self._file.forget()
             raise
+
+    def _new_record(self, container: str, user: str) -> Record:
+        return Record(
+            local_folder=self._target.local_folder,
+            config_file=self._target.config_file,
+            container=container,
+            remote_user=user,
+            workspace_folder=self._target.workspace_folder,
+            said=self._record.said,
+        )
 
     def _container_plan(
         self, image: ImageSnapshot, info: EngineInfo, *, image_reference: str = "", name: str = ""
@@ -312,26 +312,22 @@ class Up:
         """Another owner has our container's name on a shared engine: ours gets a tail."""
         return f"{name}-{self._rooms.owner.partition('@')[2][:6] or self._host.uid}"
 
-    async def _other(self, made: ContainerPlan, foreign: tuple[ContainerSnapshot, ...]) -> ContainerSnapshot | None:
-        """The container that won the name, once it runs; None when it belongs to another owner."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _PATIENCE
-        delay = 0.1
-        while True:
-            container = await self._engine.inspect(made.name)
-            if container is None:
-                raise ContainerGone(f"container {made.name} came and went", "run `devenv up` again")
-            if adopt.is_foreign(container.labels, self._rooms.owner):
-                return None
-            if not adopt.same_project(container.labels, self._target):
-                raise Refused(
-                    f"a container named {made.name} exists and belongs to another project",
-                    f'remove it, or choose another name with "runArgs": ["--name", "{made.name}-2"]',
-                )
-            if container.status == "running" or loop.time() > deadline:
-                return container
-            await asyncio.sleep(delay)  # the other `up` is on another machine: nothing tells when it is done
-            delay = min(1.0, delay * 1.5)
+    async def _other(self, made: ContainerPlan) -> ContainerSnapshot | None:
+        """The container that has the name; None when it belongs to another owner.
+
+        Ours can only be one whose `up` was killed while the engine made it: we hold the environment's lock.
+        """
+        container = await self._engine.inspect(made.name)
+        if container is None:
+            raise ContainerGone(f"container {made.name} came and went", "run `devenv up` again")
+        if adopt.is_foreign(container.labels, self._rooms.owner):
+            return None
+        if not adopt.same_project(container.labels, self._target):
+            raise Refused(
+                f"a container named {made.name} exists and belongs to another project",
+                f'remove it, or choose another name with "runArgs": ["--name", "{made.name}-2"]',
+            )
+        return container
 
     # --- users ---
 
@@ -347,14 +343,21 @@ class Up:
         """Ids and the state volume, in a container that is not running yet."""
         read_only = bool((container.raw.get("HostConfig") or {}).get("ReadonlyRootfs"))
         applies = update and not read_only and users.applies(effective.merged, info, user, self._host)
-        account = await users.prepare(self._engine, container.id, user, self._host, update=applies)
+        account, archive = await users.examine(self._engine, container.id, user, self._host, update=applies)
         if account is None:
             raise ConfigError([self._target.problem("remoteUser", f"the image has no user {user}")])
         if account.note:
             self._note(account.note)
-        if account.chown is not None:
-            self._record.chown = list(account.chown)
+        if plan.is_root(user) and plan.outputs_belong_to_root(self._target, info, self._host.uid):
+            passwd, _ = await users.read_accounts(self._engine, container.id)
+            if names := users.ordinary(passwd):
+                self._note(f'the image has the user {names[0]}: "remoteUser": "{names[0]}" works as that user')
         self._record.home, self._record.uid = account.home, account.uid
+        if archive is not None and account.chown is not None:
+            # Noted before it is done: killed in between, the next `up` still knows whose files the home has.
+            self._record.chown = list(account.chown)
+            self._file.save(self._record)
+            await self._engine.put_archive(container.id, "/etc", archive)
         if any(m.get("Destination") == state_volume.MOUNT_POINT for m in container.mounts):
             archive = state_volume.user_folder(account.uid, account.gid, now=self._rooms.clock())
             await self._engine.put_archive(container.id, state_volume.MOUNT_POINT, archive)
@@ -423,19 +426,12 @@ class Up:
         done = {}
         if any(effective.merged.hooks.values()):
             done = await hooks.read_markers(self._engine, container, user)
-        self._record = Record(
-            local_folder=self._target.local_folder,
-            config_file=self._target.config_file,
-            container=container.id,
-            adopted=not ours,
-            remote_user=user,
-            workspace_folder=self._target.workspace_folder,
-            prepared=True,
-            home=account.home if account else "/root",
-            uid=account.uid if account else 0,
-            hooks=done,
-            said=self._record.said,
-        )
+        self._record = self._new_record(container.id, user)
+        self._record.adopted = not ours
+        self._record.prepared = True
+        self._record.home = account.home if account else "/root"
+        self._record.uid = account.uid if account else 0
+        self._record.hooks = done
         self._file.save(self._record)
         if not ours:
             self._note(f"using container {container.name}, which another tool made")

@@ -79,23 +79,24 @@ def applies(merged: Merged, info: EngineInfo, user: str, host: HostUser) -> bool
     )
 
 
-async def prepare(engine: Engine, container: str, user: str, host: HostUser, *, update: bool) -> Account | None:
-    """Looks the user up in a created container and, with `update`, writes the host's ids there.
+async def examine(
+    engine: Engine, container: str, user: str, host: HostUser, *, update: bool
+) -> tuple[Account | None, bytes | None]:
+    """(the user as it will be, an archive for /etc that makes it so) of a created container; nothing is written.
 
-    Idempotent, but a home folder that still has to follow is told only once: the caller notes it before it goes on.
-    None: the container has no such user.
+    Without `update`, or when nothing has to change, the archive is None. Account None: there is no such user.
     """
     if is_root(user):
-        return Account(0, 0, "/root")
+        return Account(0, 0, "/root"), None
     files = await _read(engine, container)
     passwd, group = files.texts
     if not update:
-        return lookup(passwd, group, user)
+        return lookup(passwd, group, user), None
     result = accounts.update(passwd, group, user, host.uid, host.gid)
     account = _account(result, passwd, group, user, host)
-    if account is not None and account.chown is not None:
-        await engine.put_archive(container, "/etc", _archive(files, result.passwd, result.group))
-    return account
+    if account is None or account.chown is None:
+        return account, None
+    return account, _archive(files, result.passwd, result.group)
 
 
 def plan_accounts(passwd: str, group: str, user: str, host: HostUser) -> tuple[Account | None, str, str]:
@@ -131,6 +132,17 @@ def lookup(passwd: str, group: str, user: str) -> Account | None:
     if name.isdigit():
         return Account(int(name), _gid(group, wanted_group) if wanted_group else 0, "/")
     return None
+
+
+def ordinary(passwd: str) -> list[str]:
+    """Names of the accounts that a person could work as: the ids of people, and a shell."""
+    found = []
+    for line in passwd.splitlines():
+        fields = line.split(":")
+        if len(fields) == 7 and fields[2].isdigit() and 1000 <= int(fields[2]) < 60000:
+            if not fields[6].endswith(("/nologin", "/false")):
+                found.append(fields[0])
+    return found
 
 
 def _gid(group: str, wanted: str) -> int:
