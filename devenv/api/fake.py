@@ -54,7 +54,7 @@ class FakeClient:
         self.up_error: DevenvError | None = None
         self.test_results: Sequence[TestView] = ()
         self.build_text = ""
-        self.gate = asyncio.Event()  # cleared: `up` and `start` wait before each step
+        self.gate = asyncio.Event()  # cleared: `up` and `start` wait on their last step
         self.gate.set()
         self.closed = False
         self._clock = clock
@@ -279,13 +279,18 @@ class FakeClient:
         return run
 
     async def _play(self, progress: ProgressCallback) -> None:
+        open_steps: dict[str, ProgressView] = {}
         for step in self.up_steps:
-            await self.gate.wait()
             if isinstance(step, EnvStatus):
                 self.change_environment(status=step)
-            else:
-                progress(step)
-            await asyncio.sleep(0)
+                continue
+            progress(step)
+            if isinstance(step, ProgressView):
+                open_steps[step.key] = step
+        await self.gate.wait()
+        for step in open_steps.values():
+            if not step.done:
+                progress(msgspec.structs.replace(step, done=True, ok=self.up_error is None))
         if self.up_error is not None:
             self.change_environment(status=EnvStatus.BROKEN)
             raise self.up_error
