@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from devcontainer import lifecycle, metadata, ports, properties, requirements, variables
 from devcontainer.jsonc import Document, JsoncError, JsonValue, Path, parse
+from devcontainer.jsonc.nodes import Array
 from devcontainer.lifecycle import LifecycleCommand, Stage
 from devcontainer.problem import Problem, Severity
 
@@ -165,7 +166,12 @@ class DevContainer:
         """Line and column of a dotted key, for messages about a value found wrong later; (0, 0) without a file."""
         if self.document is None:
             return (0, 0)
-        return tuple(self.document.key_position(tuple(dotted.split("."))))  # type: ignore[return-value]
+        path: Path = ()
+        for step in dotted.split("."):
+            inside = self.document.node(path)
+            path = (*path, int(step) if isinstance(inside, Array) and step.isdecimal() else step)
+        line, column = self.document.key_position(path)
+        return line, column
 
     def _text(self, key: str) -> str | None:
         value = self.raw.get(key)

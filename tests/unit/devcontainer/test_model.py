@@ -269,6 +269,8 @@ def test_substitution_leaves_the_original() -> None:
 def test_position_of_a_key_for_later_messages() -> None:
     config = load('{"image": "x",\n  "build": {"args": {}}}')
     assert config.position("build.args") == (2, 13)
+    assert config.position("build.args.A") == (2, 21), "of what is not there: the nearest around it"
+    assert load('{"mounts": ["a",\n "b"]}').position("mounts.1") == (2, 2)
 
 
 @given(
