@@ -22,7 +22,7 @@ def is_test_file(path: str) -> bool:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Phase:
-    """One pytest run: `paths` to give it (empty: what the configuration says), node ids to run `first`."""
+    """One pytest run: `paths` to give it (empty: what the configuration says), node ids and files to run `first`."""
 
     name: str  # affected | all
     paths: tuple[str, ...] = ()
@@ -136,7 +136,7 @@ def plan(
     last = [test for test in failed if test.path in present]
     first = tuple(test.id for test in last)
     tests = affected_tests(changed, imports)
-    everything = Phase("all", (), first)
+    everything = Phase("all", (), (*first, *(path for path in changed if path in present)))
     if tests is None:
         return (everything,)
     files = dict.fromkeys(

@@ -18,7 +18,7 @@ from devenv.runs.ignore import SOURCE_SUFFIXES
 from devenv.runs.snapshot import Change, ChangeKind
 
 PATIENT_AFTER = 3  # runs in a row that one file caused and interrupted
-OWN_AFTER = 3  # whole runs in a row that one file caused and changed in
+OWN_AFTER = 5  # whole runs in a row that one file caused and changed in
 
 
 class OwnWrites:

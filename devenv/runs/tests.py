@@ -60,8 +60,8 @@ def build_test_spec(
 ) -> RunSpec:
     """The run that `devenv test ARGS` means. `plugin` is the container folder that holds the plugin.
 
-    The configured paths are used, from the project's root, when the arguments name none. `first` are node ids that
-    shall run before the others. Raises NoPython.
+    The configured paths are used, from the project's root, when the arguments name none. `first` are node ids
+    and files that shall run before the others. Raises NoPython.
     """
     python = python_for(test.python, probed, workspace)
     cwd = workspace.working_folder(ctx.cwd)

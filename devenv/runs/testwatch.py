@@ -128,12 +128,11 @@ class TestWatch:
                 raise
             self.own_writes.ended(whole=whole)
             self.failed.take_in(run.report)
-            if edits:
-                return edits
-            if run.report.status not in PASSED:
-                return []
-            if phase.name == "all":
+            passed = whole and run.report.status in PASSED
+            if passed and phase.name == "all":
                 self._open.clear()
+            if edits or not passed:
+                return edits
         return []
 
     async def _until_over(self, run: TestRun) -> tuple[list[Change], bool]:

@@ -214,7 +214,7 @@ class _ReporterOf5(Reporter):
 
 
 def _first_ids() -> List[str]:
-    """Ids that shall run first (a JSON list); kept in the environment, because xdist's workers order the same way."""
+    """Ids and files that shall run first (a JSON list); it stays in the environment, for xdist's workers."""
     try:
         ids = json.loads(os.environ.get("DEVENV_TEST_FIRST", "[]"))
     except ValueError:
@@ -227,7 +227,9 @@ def pytest_collection_modifyitems(items: List[Any]) -> None:
     ids = _first_ids()
     if ids:
         place = {nodeid: index for index, nodeid in enumerate(ids)}
-        items.sort(key=lambda item: place.get(item.nodeid, len(place)))  # stable: the rest keeps its order
+        last = len(place)
+        # Stable: the rest keeps its order.
+        items.sort(key=lambda item: place.get(item.nodeid, place.get(item.nodeid.split("::")[0], last)))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -207,12 +207,12 @@ def test_a_process_that_dies_in_a_test(tmp_path: pathlib.Path) -> None:
 
 def test_ids_asked_for_run_first(tmp_path: pathlib.Path) -> None:
     text = "".join(f"def test_{letter}(): pass\n" for letter in "abcd")
-    project = project_with(tmp_path, test_order=text)
-    first = json.dumps(["test_order.py::test_d", "test_order.py::test_b", "test_order.py::gone"])
+    project = project_with(tmp_path, test_order=text, test_z="def test_z(): pass\n")
+    first = json.dumps(["test_order.py::test_d", "test_order.py::test_b", "test_order.py::gone", "test_z.py"])
     for args in ((), ("-n", "1")):
         lines, _, _ = run_pytest(project, args, DEVENV_TEST_FIRST=first)
         order = [line["id"][-1] for line in lines if line["e"] == "begin"]
-        assert order == ["d", "b", "a", "c"]
+        assert order == ["d", "b", "z", "a", "c"]
 
 
 @pytest.mark.parametrize("number", ["", "77", "1", "word"])
