@@ -29,6 +29,7 @@ _PATH_LIMIT = 100  # of 107 that a unix socket's address takes
 _FDS_PER_READ = 8
 _READ = 512 << 10
 _IOV = 64
+_BATCH = 256 << 10  # bytes of bulk data that leave before urgent frames are looked for again
 _CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
@@ -261,8 +262,11 @@ class DirectTransport:
         if not self._leaving:
             while self._urgent and len(self._leaving) < _IOV:
                 self._leaving.extend(self._urgent.popleft())
-            while self._bulk and len(self._leaving) < _IOV // 4:
-                self._leaving.extend(self._bulk.popleft())
+            size = 0
+            while self._bulk and size < _BATCH and len(self._leaving) < _IOV:
+                frame = self._bulk.popleft()
+                self._leaving.extend(frame)
+                size += sum(map(len, frame))
         return bool(self._leaving)
 
     def _sent(self, size: int) -> None:

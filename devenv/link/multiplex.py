@@ -212,30 +212,29 @@ class Multiplex:
         # A kind of a later version is passed over: the protocol only ever grows.
 
     def _on_reply(self, reply: dict[str, Any]) -> None:
-        pending = self._pending.pop(reply.get("id", 0), None)
+        number = reply.get("id")
+        if not isinstance(number, int):
+            raise ProtocolViolation("a reply without a number")
+        pending = self._pending.get(number)
         result = reply.get("result")
-        brings = bool(reply.get("ok")) and isinstance(result, dict) and result.get("fd") is True
+        ok = bool(reply.get("ok"))
+        brings = ok and isinstance(result, dict) and result.get("fd") is True
+        # A violation is raised with the request still pending: the end of the link then answers it.
         if pending is None:
             if brings:
                 raise ProtocolViolation("a descriptor for a request that was never made")
             return
-        if pending.wants_descriptor and bool(reply.get("ok")):
-            received = self._received() if brings else None
-            if received is None:
-                error = ProtocolViolation("a reply without the descriptor that was asked for")
-                if not pending.future.done():
-                    pending.future.set_exception(LinkError(f"the agent broke the protocol: {error}"))
-                raise error
-            if pending.future.done():  # nobody waits any more
-                received.close()
-            else:
-                pending.future.set_result(received)
-            return
-        if brings and not pending.wants_descriptor and self.transport.descriptors:
+        if ok and pending.wants_descriptor:
+            result = self._received() if brings else None
+            if result is None:
+                raise ProtocolViolation("a reply without the descriptor that was asked for")
+        elif brings and self.transport.descriptors:
             raise ProtocolViolation("a descriptor that was not asked for")
-        if pending.future.done():
-            return
-        if reply.get("ok"):
+        del self._pending[number]
+        if pending.future.done():  # nobody waits any more
+            if isinstance(result, socket.socket):
+                result.close()
+        elif ok:
             pending.future.set_result(result)
         else:
             pending.future.set_exception(failure(reply.get("error")))
