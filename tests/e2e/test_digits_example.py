@@ -124,9 +124,11 @@ def service_page(digits: Shell, name: str) -> str:
     """The address of a service with its secret, once it runs."""
 
     def running() -> bool:
-        return any(view["name"] == name and view["state"] == "running" for view in status(digits)["services"])
+        view = next(view for view in status(digits)["services"] if view["name"] == name)
+        assert view["state"] == "running", view
+        return True
 
-    eventually(running, f"service {name}", 60)
+    eventually(running, f"service {name}", 60, every=0.5)
     return digits.run("devenv", "open", "--print", name).ok().out.strip()
 
 

@@ -1,7 +1,8 @@
 """A small Debug Adapter Protocol client over TCP, written from the protocol's overview: the kit's own IDE.
 
 Synchronous and without threads: whatever arrives while one thing is awaited is kept for later. One client is one
-connection; a second debug session is a second client.
+connection; a second debug session is a second client. Like an IDE, it opens a session for every child process that
+debugpy announces (a DataLoader worker waits for that), with the same breakpoints: `children`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ class DapClient:
         self.events: list[Message] = []
         self.capabilities: Message = {}
         self.reverse_requests: list[Message] = []
+        self.children: list[DapClient] = []
+        self._address = (host, port)
+        self._breakpoints: Mapping[str | Path, Sequence[int]] = {}
         self._responses: dict[int, Message] = {}
         self._sequence = 0
         self._received = b""
@@ -45,6 +49,8 @@ class DapClient:
         self.close()
 
     def close(self) -> None:
+        for child in self.children:
+            child.close()
         self._socket.close()
 
     def send(self, command: str, arguments: Mapping[str, Any] | None = None) -> int:
@@ -96,9 +102,13 @@ class DapClient:
         that the adapter reports for each path.
         """
         self.initialize()
+        self._breakpoints = breakpoints or {}
+        host, port = self._address
+        arguments.setdefault("connect", {"host": host, "port": port})
         if mappings:
             arguments["pathMappings"] = [{"localRoot": str(local), "remoteRoot": remote} for local, remote in mappings]
-        attach = self.send("attach", {"type": "debugpy", "name": "kit", "justMyCode": False, **arguments})
+        defaults = {"type": "debugpy", "name": "kit", "request": "attach", "justMyCode": False}
+        attach = self.send("attach", {**defaults, **arguments})
         self.event("initialized")
         placed = {str(path): self.breakpoints(path, lines) for path, lines in (breakpoints or {}).items()}
         self.request("configurationDone")
@@ -149,7 +159,9 @@ class DapClient:
         return self.stopped("step")
 
     def disconnect(self, *, terminate: bool = False) -> None:
-        """Leaves the session; the program goes on unless `terminate`."""
+        """Leaves the session and those of its children; the program goes on unless `terminate`."""
+        for child in self.children:
+            child.disconnect(terminate=terminate)
         self.request("disconnect", terminateDebuggee=terminate)
         self.close()
 
@@ -188,6 +200,8 @@ class DapClient:
     def _sort(self, message: Message) -> None:
         if message["type"] == "response":
             self._responses[message["request_seq"]] = message
+        elif message["type"] == "event" and message["event"] == "debugpyAttach":
+            self._adopt(message["body"])
         elif message["type"] == "event":
             self.events.append(message)
         else:
@@ -204,3 +218,10 @@ class DapClient:
                     "body": {},
                 }
             )
+
+    def _adopt(self, configuration: Message) -> None:
+        """Attaches to a child process, as the announcement says and by the same way in."""
+        host, port = self._address
+        child = DapClient(port, host, self.timeout)
+        self.children.append(child)
+        child.attach(self._breakpoints, **configuration)
