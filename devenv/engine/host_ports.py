@@ -39,12 +39,19 @@ def holder(address: str, port: int) -> str | None:
     inodes = _listeners(port)
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            targets = {str(fd.readlink()) for fd in (process / "fd").iterdir()}
-            if any(f"socket:[{inode}]" in targets for inode in inodes):
+            if any(_points_to(fd, inodes) for fd in (process / "fd").iterdir()):
                 return f"{(process / 'comm').read_text().strip()} (pid {process.name})"
         except OSError:
             continue  # another user's process, or one that has just ended
     return "another program"
+
+
+def _points_to(descriptor: pathlib.Path, inodes: set[str]) -> bool:
+    try:
+        target = str(descriptor.readlink())
+    except OSError:
+        return False  # closed meanwhile, as the one that lists the folder
+    return target.startswith("socket:[") and target[8:-1] in inodes
 
 
 def _listeners(port: int) -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from devenv.engine.port import Progress
 
+
 class PullProgress:
     def __init__(self, reference: str, progress: Progress) -> None:
         self._key = f"pull:{reference}"

@@ -210,7 +210,8 @@ class Environments:
             await engine.remove_image(uid_image_name(target.key))
             gone = container is not None
             if volumes:
-                gone = await engine.remove_volume(state_volume.name(target.key)) or gone
+                volume = state_volume.of(container.mounts) if container is not None else None
+                gone = await engine.remove_volume(volume or state_volume.name(target.key)) or gone
                 if target.config.build is not None:
                     with contextlib.suppress(DevenvError):  # another container may use it
                         await engine.remove_image(plan.image_name(target))

@@ -162,22 +162,24 @@ def container_plan(
     link: str | None,
     uid: int,
     image_reference: str = "",
-    name: str = "",
+    tail: str = "",
 ) -> ContainerPlan:
     """The container that this configuration means, on this engine.
 
     `link` is the host folder to mount at /run/devenv (None: the engine cannot see our files). `uid` is the host user's.
+    `tail` is added to our names when another owner's container of the same path has them already.
     """
     entries, own = entries_for_new(target, image)
     merged = merge([target.substitution.apply_entry(entry) for entry in entries])
     container_user, remote_user = merged.users(image.user)
     run_args, secret_env = _run_args(target)
-    name = name or option(run_args, "--name") or container_name(target)
+    own_name = option(run_args, "--name")
+    name = own_name or container_name(target) + tail
     asked = properties.wanted(target, merged, image_entries=own)
     notes: list[str] = []
 
     args: list[str] = ["--pull", "never"]
-    if option(run_args, "--name") is None:
+    if own_name is None:
         args += ["--name", name]
     for port in target.config.publish:
         args += ["-p", port]
@@ -185,7 +187,7 @@ def container_plan(
         args += ["--mount", target.workspace_mount]
     for mount in merged.mounts:
         args += ["--mount", mounts.format(mount)]
-    args += ["--mount", f"type=volume,source={state_volume.name(target.key)},target={state_volume.MOUNT_POINT}"]
+    args += ["--mount", f"type=volume,source={state_volume.name(target.key, tail)},target={state_volume.MOUNT_POINT}"]
     if link is not None:
         args += ["--mount", mounts.format(Mount("bind", link, link_folder.MOUNT_POINT, (("readonly", None),)))]
     for label, value in _labels(target, entries, asked, owner, version).items():

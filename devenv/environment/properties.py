@@ -71,6 +71,12 @@ def stored(container: ContainerSnapshot) -> Properties | None:
     return value if isinstance(value, dict) else None
 
 
+def keeps_itself_up(container: ContainerSnapshot) -> bool:
+    """False when the container runs its image's own command, as we noted at creation."""
+    known = stored(container)
+    return known is None or known.get("overrideCommand") is not False
+
+
 def observed(container: ContainerSnapshot, asked: Properties) -> Properties:
     """What the engine tells of a container that another tool made, as far as it can be compared with `asked`."""
     host: Mapping[str, Any] = container.raw.get("HostConfig") or {}

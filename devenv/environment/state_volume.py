@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 MOUNT_POINT = "/var/lib/devenv"
 
 
-def name(key: str) -> str:
-    return f"devenv-{key}-state"
+def name(key: str, tail: str = "") -> str:
+    """`tail` tells two owners of the same path on one engine apart."""
+    return f"devenv-{key}{tail}-state"
+
+
+def of(mounts: Iterable[Mapping[str, Any]]) -> str | None:
+    """The volume that a container has at MOUNT_POINT."""
+    return next((str(m.get("Name") or "") or None for m in mounts if m.get("Destination") == MOUNT_POINT), None)
 
 
 def user_folder(uid: int, gid: int, *, now: float) -> bytes:

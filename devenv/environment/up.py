@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from devcontainer.lifecycle import Stage
 from devenv.api.context import ClientContext
 from devenv.engine.port import ContainerSnapshot, Engine, EngineInfo, ImageSnapshot, NameInUse, Progress
-from devenv.environment import adopt, hooks, link_folder, plan, read_only_root, state_volume, users
+from devenv.environment import adopt, hooks, link_folder, plan, properties, read_only_root, state_volume, users
 from devenv.environment.environments import Environments, UpResult
 from devenv.environment.plan import ContainerPlan, Plan, Step, StepKind, UpOptions
 from devenv.environment.records import Record
@@ -59,7 +59,7 @@ class Up:
         if container is not None and (self._options.rebuild or await self._useless(container)):
             container, old = None, container
         if container is None:
-            container, created = await self._create(old)
+            container, created = await self._create(old, self._tail if found.foreign else "")
         return await self._finish(await self._running(container), created=created)
 
     async def plan(self) -> Plan:
@@ -171,6 +171,10 @@ class Up:
         except BaseException:
             self._progress.done("start", ok=False)
             raise
+        if not properties.keeps_itself_up(container):
+            # The image's own command may end at once, and nothing but time would tell: a command in it takes longer.
+            with contextlib.suppress(DevenvError, TimeoutError):
+                await self._engine.exec_capture(container.id, ["/bin/sh", "-c", "sleep 0.2"], timeout=5.0)
         started = await self._again(container)
         if started.status != "running":
             self._progress.done("start", ok=False)
@@ -190,12 +194,12 @@ class Up:
 
     # --- a new container ---
 
-    async def _create(self, old: ContainerSnapshot | None) -> tuple[ContainerSnapshot, bool]:
+    async def _create(self, old: ContainerSnapshot | None, tail: str) -> tuple[ContainerSnapshot, bool]:
         plan.check_supported(self._target)
         if old is None and self._record.container:
             self._note("the container was removed from outside; a new one is made")
         image, info, dockerfile = await self._image()
-        made = self._container_plan(image, info)
+        made = self._container_plan(image, info, tail=tail)
         account = None
         reference = made.image
         if made.read_only and users.applies(made.merged, info, made.remote_user, self._host):
@@ -203,7 +207,7 @@ class Up:
                 self._engine, image, made.image, self._target.key, made.remote_user, self._host, self._progress
             )
             if reference != made.image:
-                made = self._container_plan(image, info, image_reference=reference)
+                made = self._container_plan(image, info, image_reference=reference, tail=tail)
         if old is not None:
             await self._remove(old)
         link_folder.ensure(self._rooms.folder(self._target.key))
@@ -215,7 +219,7 @@ class Up:
             if container is not None:
                 self._progress.done("create", detail="it is there already")
                 return container, False
-            made = self._container_plan(image, info, image_reference=reference, name=self._own_name(made.name))
+            made = self._container_plan(image, info, image_reference=reference, tail=self._tail)
             identity = await self._engine.create(made.args, env=made.secret_env)
         except EngineError as error:
             self._progress.done("create", ok=False)
@@ -253,7 +257,7 @@ class Up:
         )
 
     def _container_plan(
-        self, image: ImageSnapshot, info: EngineInfo, *, image_reference: str = "", name: str = ""
+        self, image: ImageSnapshot, info: EngineInfo, *, image_reference: str = "", tail: str = ""
     ) -> ContainerPlan:
         folder = link_folder.folder(self._rooms.folder(self._target.key))
         return plan.container_plan(
@@ -265,7 +269,7 @@ class Up:
             link=str(folder) if info.is_local_socket else None,
             uid=self._host.uid,
             image_reference=image_reference,
-            name=name,
+            tail=tail,
         )
 
     async def _look(self, reference: str) -> tuple[ImageSnapshot | None, EngineInfo]:
@@ -308,9 +312,11 @@ class Up:
         await self._engine.remove(container.id, force=True)
         self._progress.done("remove")
 
-    def _own_name(self, name: str) -> str:
-        """Another owner has our container's name on a shared engine: ours gets a tail."""
-        return f"{name}-{self._rooms.owner.partition('@')[2][:6] or self._host.uid}"
+    @property
+    def _tail(self) -> str:
+        """Of our names, where another owner has the plain ones on a shared engine."""
+        user, _, machine = self._rooms.owner.partition("@")
+        return f"-{user}-{machine[:6]}"
 
     async def _other(self, made: ContainerPlan) -> ContainerSnapshot | None:
         """The container that has the name; None when it belongs to another owner.

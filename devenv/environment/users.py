@@ -139,9 +139,10 @@ def ordinary(passwd: str) -> list[str]:
     found = []
     for line in passwd.splitlines():
         fields = line.split(":")
-        if len(fields) == 7 and fields[2].isdigit() and 1000 <= int(fields[2]) < 60000:
-            if not fields[6].endswith(("/nologin", "/false")):
-                found.append(fields[0])
+        if len(fields) != 7 or fields[6].endswith(("/nologin", "/false")):
+            continue
+        if fields[2].isdigit() and 1000 <= int(fields[2]) < 60000:
+            found.append(fields[0])
     return found
 
 

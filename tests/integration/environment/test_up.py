@@ -204,7 +204,7 @@ async def test_the_host_command_asks_for_trust(site: Site) -> None:
 
 async def test_a_dockerfile(site: Site) -> None:
     dockerfile = "ARG BASE\nFROM ${BASE}\nRUN echo built > /built\n"
-    build = {"dockerfile": "Dockerfile", "args": {"BASE": "devenv-rig/python-user:latest"}}
+    build = {"dockerfile": "Dockerfile", "args": {"BASE": "devenv-rig/python:3.11"}}
     site.configure({"build": build}, {".devcontainer/Dockerfile": dockerfile})
     result = await site.up()
     assert await site.run(result, "cat /built") == "built"
