@@ -509,10 +509,14 @@ class Forwarder:
             pid=process.pid if process else None,
             listening=bool(heard),
             url=_url(forward.protocol, host, host_port),
-            note=forward.note,
+            note=forward.note or self._link_note(forward),
             tier=self._link.tier.value if self._link is not None and forward.listener is not None else "",
             connections=forward.connections,
         )
+
+    def _link_note(self, forward: _Forward) -> str:
+        """What a dialer without an agent has to say about every forward."""
+        return str(getattr(self._link, "note", "")) if forward.listener is not None else ""
 
     def _published_view(self, port: int, host: str, host_port: int) -> PortView:
         heard = self._heard.get(port, [])
