@@ -31,6 +31,7 @@ class AttachChannel(Channel):
         id: int,
         folder: "Folder",
         offset: int,
+        with_input: bool,
         gone: "Callable[[AttachChannel], None]",
     ) -> None:
         Channel.__init__(self, peer, id)
@@ -39,15 +40,16 @@ class AttachChannel(Channel):
         self.position = offset
         self.watch: "Watch | None" = None
         self.relay: "InputRelay | None" = None
+        self._with_input = with_input
         self._gone = gone
         self._reader = SpoolReader(folder.path)
         self._final: "dict[str, Any] | None" = None
         self._waiting = False
 
-    def join(self, watch: "Watch", relay_id: int, with_input: bool) -> None:
+    def join(self, watch: "Watch", relay_id: int) -> None:
         """The run lives: follow it."""
         self.watch = watch
-        if with_input:
+        if self._with_input:
             self.relay = InputRelay(watch, relay_id, window(self.peer, self.id))
             watch.table.open(self.relay)
             watch.ask("attach", channel=relay_id)

@@ -307,22 +307,21 @@ class Keeper:
         start = self.spool.end
         dropped = self.spool.dropped
         if not self.spool.write(stream, data, time.time()):
-            lost = self.spool.ring[-1]
             for client in self.clients:
-                client.unstored(lost)
+                client.push_unstored()
         if self.spool.dropped > dropped and not self._record_stale:
             # Said at once when it begins, then with the size at most once a second.
             self._record_stale = True
             self.loop.call_later(0.0 if start == 0 or not dropped else 1.0, self._drop_told)
         if self._tell_timer is None:
-            self._tell_sizes()
+            self.tell_sizes()
 
     def _drop_told(self) -> None:
         if self._status is None:
             self._record_stale = False
             self.changed()
 
-    def _tell_sizes(self) -> None:
+    def tell_sizes(self) -> None:
         self._tell_timer = None
         again = False
         for client in self.clients:
@@ -333,7 +332,7 @@ class Keeper:
                 else:
                     again = True
         if again:
-            self._tell_timer = self.loop.call_later(_TELL, self._tell_sizes)
+            self._tell_timer = self.loop.call_later(_TELL, self.tell_sizes)
 
     # control
 
@@ -473,15 +472,15 @@ class Keeper:
                 break
             time.sleep(0.1)  # a full disk: the last chance to say how it ended
         self.folder.release()
+        try:
+            os.unlink(os.path.join(self.folder.path, "ctl.sock"))
+        except OSError:
+            pass
         for client in list(self.clients):
             for id in client.ends:
                 client.peer.reply(id, record)
             client.peer.event({"event": "record", "record": record})
             client.peer.flush(0.2)
-        try:
-            os.unlink(os.path.join(self.folder.path, "ctl.sock"))
-        except OSError:
-            pass
         self.loop.stop()
 
     def close_channels(self) -> None:
@@ -599,6 +598,8 @@ class Client:
         self.table = Table()
         self.follows = False
         self.told = -1
+        self._pushed = 0  # the offset up to which unstored output was sent
+        self._pushing = False
         self.ends: "list[Any]" = []
         self._sock = sock
         fd = sock.fileno()
@@ -630,9 +631,10 @@ class Client:
             self.follows = bool(params.get("on", True))
             if self.follows:
                 self.told = -1
-                for piece in keeper.spool.ring:
-                    self.unstored(piece)
+                self._pushed = 0
+                self.push_unstored()
             self.peer.reply(id, {"size": keeper.spool.end})
+            keeper.tell_sizes()
         elif op == "attach":
             self.table.open(InputChannel(self, int(params["channel"])))
             self.peer.reply(id, {})
@@ -649,14 +651,24 @@ class Client:
         else:
             self.peer.fail(id, "unknown-op", "this keeper does not know %r" % op)
 
-    def unstored(self, piece: "tuple[int, int, bytes]") -> None:
-        """Output that the disk refused: only who listens now can have it."""
-        if self.follows and not self.peer.congested:
-            offset, stream, data = piece
-            for at in range(0, len(data), frames.CHUNK):
+    def push_unstored(self) -> None:
+        """Output that the disk refused: only who listens now can have it, and only as fast as he takes it."""
+        if not self.follows or self._pushing:
+            return
+        for offset, stream, data in list(self.keeper.spool.ring):
+            for at in range(max(0, self._pushed - offset), len(data), frames.CHUNK):
+                if self.peer.congested:
+                    self._pushing = True
+                    self.peer.when_clear(self._push_on)
+                    return
                 part = data[at : at + frames.CHUNK]
+                self._pushed = offset + at + len(part)
                 head = (offset + at).to_bytes(8, "big") + bytes((stream,))
                 self.peer.control(frames.encode(frames.DATA, 0, head + part))
+
+    def _push_on(self) -> None:
+        self._pushing = False
+        self.push_unstored()
 
     def close_inputs(self) -> None:
         for channel in self.table.channels.values():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Fail = Callable[[str, str, int | None], None]
 
 _READ_MOST = 1 << 18
+_AGAIN = 0.02  # seconds before a keeper that did not take the call is called again
 
 
 class RunError(Exception):
@@ -40,6 +41,8 @@ class Runs:
         self._attached: "dict[str, list[AttachChannel]]" = {}
         self._ends: "dict[str, list[Reply]]" = {}
         self._relays = -1
+        self._calling: "set[str]" = set()
+        self._told: "dict[str, str]" = {}  # the state that the host knows of each run
 
     def discover(self) -> None:
         """Connects to every keeper that lives, and finds the runs that were lost."""
@@ -54,48 +57,65 @@ class Runs:
         if record["state"] in records.LIVE:
             self._watch(folder)
         elif before is not None and before.get("state") in records.LIVE:
-            self.peer.event({"event": "run", "record": record})
+            self._tell(record)
         return record
+
+    def _tell(self, record: "dict[str, Any]") -> None:
+        self._told[record["id"]] = record["state"]
+        self.peer.event({"event": "run", "record": record})
 
     def _watch(self, folder: records.Folder) -> "Watch | None":
         watch = self._watches.get(folder.id)
-        if watch is not None and watch.alive:
+        if watch is not None:
             return watch
         try:
             watch = Watch(
                 self.loop,
                 folder,
-                lambda record: self._changed(record),
+                self._tell,
                 lambda: self._grown(folder.id),
                 lambda: self._keeper_gone(folder),
             )
         except OSError:
+            self._keeper_gone(folder)
             return None
         self._watches[folder.id] = watch
         return watch
-
-    def _changed(self, record: "dict[str, Any]") -> None:
-        self.peer.event({"event": "run", "record": record})
 
     def _grown(self, id: str) -> None:
         for channel in list(self._attached.get(id, ())):
             channel.resume()
 
-    def _keeper_gone(self, folder: records.Folder, tries: int = 0) -> None:
+    def _keeper_gone(self, folder: records.Folder) -> None:
+        """There is no line to the keeper: it has ended, or is on its last steps, or did not take the call."""
         self._watches.pop(folder.id, None)
         record = folder.current()
-        if record is not None and record["state"] in records.LIVE and tries < 100:
-            # Its socket is closed and its lock is not free yet: it is on its last steps.
-            self.loop.call_later(0.02, lambda: self._keeper_gone(folder, tries + 1))
+        if record is not None and record["state"] in records.LIVE:
+            if folder.id not in self._calling:
+                self._calling.add(folder.id)
+                self.loop.call_later(_AGAIN, lambda: self._call_again(folder))
             return
         if record is None:
             record = {"id": folder.id, "state": "lost", "reason": "its record is gone"}
-        if record["state"] == "lost":
-            self.peer.event({"event": "run", "record": record})
+        if self._told.get(folder.id) != record["state"]:
+            self._tell(record)  # its own last word did not reach us
         for reply in self._ends.pop(folder.id, []):
             reply(record)
         for channel in list(self._attached.get(folder.id, ())):
             channel.ended(record)
+
+    def _call_again(self, folder: records.Folder) -> None:
+        self._calling.discard(folder.id)
+        watch = self._watch(folder)
+        if watch is not None:
+            if folder.id in self._ends:
+                watch.ask("end")
+            for channel in list(self._attached.get(folder.id, ())):
+                self._join(channel, watch)
+
+    def _join(self, channel: AttachChannel, watch: Watch) -> None:
+        self._relays += 2
+        channel.join(watch, self._relays)
 
     def _folder(self, params: "dict[str, Any]") -> records.Folder:
         # On the wire `id` is the request's own, so the run's is called `run`.
@@ -145,6 +165,7 @@ class Runs:
     def remove(self, params: "dict[str, Any]") -> "dict[str, Any]":
         folder = self._folder(params)
         record = self._look(folder)
+        self._told.pop(folder.id, None)
         if record is not None and record["state"] in records.LIVE:
             raise RunError("run-alive", "run %s has not ended" % folder.id)
         try:
@@ -203,20 +224,16 @@ class Runs:
             offset = max(0, size - int(params["tail_bytes"]))
         else:
             offset = max(0, int(params.get("offset") or 0))
-        channel = AttachChannel(self.loop, peer, int(params["channel"]), folder, offset, self._detached)
+        with_input = bool(params.get("input"))
+        channel = AttachChannel(self.loop, peer, int(params["channel"]), folder, offset, with_input, self._detached)
         self._attached.setdefault(folder.id, []).append(channel)
 
         def begin() -> None:
             watch = self._watches.get(folder.id)
-            if watch is None or not watch.alive:
-                current = folder.current()
-                if current is not None and current["state"] in records.LIVE:
-                    self._keeper_gone(folder)  # on its last steps
-                else:
-                    channel.ended(current or record)
+            if watch is None:
+                self._keeper_gone(folder)  # it has ended, or is called again
                 return
-            self._relays += 2
-            channel.join(watch, self._relays, bool(params.get("input")))
+            self._join(channel, watch)
             if params.get("rows") and params.get("columns") and record.get("tty"):
                 channel.resize(int(params["rows"]), int(params["columns"]))
             channel.resume()
@@ -230,14 +247,14 @@ class Runs:
         if not channels:
             self._attached.pop(channel.folder.id, None)
             watch = self._watches.get(channel.folder.id)
-            if watch is not None and watch.alive:
+            if watch is not None:
                 watch.ask("follow", on=False)
 
     def _live(self, params: "dict[str, Any]") -> "Watch":
         folder = self._folder(params)
         record = self._record(folder)
         watch = self._watches.get(folder.id)
-        if record["state"] not in records.LIVE or watch is None or not watch.alive:
+        if record["state"] not in records.LIVE or watch is None:
             raise RunError("run-ended", "run %s has ended" % folder.id)
         return watch
 
@@ -252,11 +269,12 @@ class Runs:
     def end(self, params: "dict[str, Any]", reply: "Reply") -> None:
         folder = self._folder(params)
         record = self._record(folder)
-        watch = self._watches.get(folder.id)
-        if watch is not None and watch.alive:
+        if record["state"] in records.LIVE:
             # Answered when the keeper has gone, with the record on disk: that is the final one in every case.
             self._ends.setdefault(folder.id, []).append(reply)
-            watch.ask("end", force=bool(params.get("force")))
+            watch = self._watches.get(folder.id)
+            if watch is not None:
+                watch.ask("end", force=bool(params.get("force")))
             return
         if record["state"] == "lost":
             # Nobody adopted what a killed keeper left: find it by the variable each run has in its environment.

@@ -23,16 +23,20 @@ Serve = Callable[[Callable[[socket.socket], None]], int]
 def serve() -> Iterator[Serve]:
     """Starts a server on loopback; each connection is given to the function, in a thread."""
     stop: list[socket.socket] = []
+    accepted: list[socket.socket] = []
     threads: list[threading.Thread] = []
 
     def serve(handle: Callable[[socket.socket], None], family: int = socket.AF_INET) -> int:
-        listener = socket.create_server(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family, backlog=512)
+        listener = socket.create_server(
+            ("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family, backlog=512
+        )
         stop.append(listener)
 
         def accept() -> None:
             with contextlib.suppress(OSError):
                 while True:
                     sock, _ = listener.accept()
+                    accepted.append(sock)
                     with sock:
                         handle(sock)
 
@@ -42,7 +46,7 @@ def serve() -> Iterator[Serve]:
         return int(listener.getsockname()[1])
 
     yield serve
-    for listener in stop:
+    for listener in [*stop, *accepted]:
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
@@ -78,13 +82,16 @@ def test_far_side_ends_first(agent: Client, serve: Serve) -> None:
         sock.shutdown(socket.SHUT_WR)
         while data := sock.recv(1 << 16):
             got.append(data)
+        done.set()
 
+    done = threading.Event()
     channel = dial(agent, serve(half))
     agent.until(lambda: 1 in channel.ended, "EOF")
     assert channel.out == b"bye" and channel.result is None
     channel.send(b"still here")
     channel.eof()
     assert channel.wait() == {}
+    assert done.wait(30)
     assert b"".join(got) == b"still here"
 
 
@@ -122,9 +129,7 @@ def test_giving_up_resets_the_connection(agent: Client, serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("pass_fd", [False, True])
-def test_why_it_could_not_connect(
-    python: str, connect: Connect, door: pathlib.Path, pass_fd: bool
-) -> None:
+def test_why_it_could_not_connect(python: str, connect: Connect, door: pathlib.Path, pass_fd: bool) -> None:
     agent = connect(python, direct=door)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refused
@@ -150,7 +155,9 @@ def test_a_connection_that_is_not_answered(one: Client) -> None:
             filler = stack.enter_context(socket.socket())
             filler.setblocking(False)
             filler.connect_ex(listener.getsockname())
-        slow = one.ask("connect", channel=one.channel().id, port=listener.getsockname()[1], host="127.0.0.1", timeout=0.5)
+        slow = one.ask(
+            "connect", channel=one.channel().id, port=listener.getsockname()[1], host="127.0.0.1", timeout=0.5
+        )
         assert one.spawn(["true"]).wait() == {"exit": 0}
         with pytest.raises(AgentError) as caught:
             one.answer(slow)
@@ -205,7 +212,9 @@ def test_descriptors_keep_their_order_among_other_replies(newest: str, connect: 
     noise = agent.spawn(["head", "-c", "3000000", "/dev/zero"])
     with contextlib.ExitStack() as stack:
         listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(20)]
-        asked = {agent.ask("connect", port=item.getsockname()[1], host="127.0.0.1", pass_fd=True): item for item in listeners}
+        asked = {
+            agent.ask("connect", port=item.getsockname()[1], host="127.0.0.1", pass_fd=True): item for item in listeners
+        }
         agent.until(lambda: asked.keys() <= agent.replies.keys(), "all replies")
         order = [id for id in agent.replies if id in asked]
         assert len(agent.descriptors) == len(order)
@@ -238,7 +247,9 @@ def test_more_than_the_credit_ends_the_conversation(agent: Client) -> None:
         agent.until(lambda: False, "the end")
 
 
-def test_a_thousand_connections_leave_nothing_behind(python: str, connect: Connect, door: pathlib.Path, serve: Serve) -> None:
+def test_a_thousand_connections_leave_nothing_behind(
+    python: str, connect: Connect, door: pathlib.Path, serve: Serve
+) -> None:
     agent = connect(python, direct=door)
     port = serve(lambda sock: sock.sendall(b"x"))
 

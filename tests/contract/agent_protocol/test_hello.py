@@ -149,7 +149,9 @@ def test_nothing_is_written_and_no_descriptor_is_passed_on(newest: str, state: p
     os.set_inheritable(write, True)
     try:
         with Client(newest, state) as client:
-            channel = client.spawn([sys.executable, "-c", "import os; print(sorted(map(int, os.listdir('/proc/self/fd'))))"])
+            channel = client.spawn(
+                [sys.executable, "-c", "import os; print(sorted(map(int, os.listdir('/proc/self/fd'))))"]
+            )
             channel.wait()
             assert channel.out == b"[0, 1, 2, 3]\n"  # 3 is the listing itself
     finally:

@@ -78,7 +78,9 @@ def test_lookups(agent: Client, tmp_path: Any) -> None:
     (tmp_path / "tool").chmod(0o755)
     (tmp_path / "data").write_text("12345")
     (tmp_path / "dangling").symlink_to("nowhere")
-    found = agent.request("which", names=["tool", "data", "./tool", "sh"], path=f"{tmp_path}:/bin:/usr/bin", cwd=str(tmp_path))
+    found = agent.request(
+        "which", names=["tool", "data", "./tool", "sh"], path=f"{tmp_path}:/bin:/usr/bin", cwd=str(tmp_path)
+    )
     assert found["tool"] == f"{tmp_path}/tool" and found["data"] is None
     assert found["./tool"] == f"{tmp_path}/./tool" and found["sh"] in ("/bin/sh", "/usr/bin/sh")
     kinds = agent.request("stat", paths=[str(tmp_path), str(tmp_path / "data"), str(tmp_path / "dangling"), "/no/such"])

@@ -33,7 +33,12 @@ def test_environment_folder_and_umask_are_exactly_as_asked(agent: Client, tmp_pa
 
 @pytest.mark.parametrize(
     "script, result",
-    [("exit 0", {"exit": 0}), ("exit 255", {"exit": 255}), ("kill -9 $$", {"signal": 9}), ("kill -TERM $$", {"signal": 15})],
+    [
+        ("exit 0", {"exit": 0}),
+        ("exit 255", {"exit": 255}),
+        ("kill -9 $$", {"signal": 9}),
+        ("kill -TERM $$", {"signal": 15}),
+    ],
 )
 def test_how_it_ended(agent: Client, script: str, result: dict[str, int]) -> None:
     assert agent.spawn(["sh", "-c", script]).wait() == result
@@ -95,7 +100,12 @@ def test_a_client_that_does_not_read_stops_only_its_own_channel(agent: Client) -
     slow = agent.channel()
     slow.generous = False
     agent.request(
-        "spawn", channel=slow.id, argv=["head", "-c", "5000000", "/dev/zero"], env={"PATH": os.environ["PATH"]}, cwd="/", tty=None
+        "spawn",
+        channel=slow.id,
+        argv=["head", "-c", "5000000", "/dev/zero"],
+        env={"PATH": os.environ["PATH"]},
+        cwd="/",
+        tty=None,
     )
     agent.until(lambda: slow.may_receive == 0, "all of the credit")
     other = agent.spawn(["echo", "hello"])
@@ -117,7 +127,9 @@ def test_input_after_the_reader_has_gone_is_thrown_away(agent: Client) -> None:
 
 
 @pytest.mark.parametrize("tty", [None, (24, 80)], ids=["pipes", "terminal"])
-def test_what_it_left_behind_does_not_hold_the_end(agent: Client, tty: tuple[int, int] | None, victims: list[int]) -> None:
+def test_what_it_left_behind_does_not_hold_the_end(
+    agent: Client, tty: tuple[int, int] | None, victims: list[int]
+) -> None:
     """The shell is gone at once; its child has the pipes for a long time."""
     channel = agent.spawn(["sh", "-c", "trap '' HUP; sleep 1000 & echo $!; exit 7"], tty=tty)
     assert channel.wait() == {"exit": 7}
@@ -134,7 +146,9 @@ def test_what_was_in_the_pipe_is_never_lost_however_slow_the_client(agent: Clien
     channel = agent.channel()
     channel.generous = False
     script = f"head -c {CREDIT} /dev/zero; sleep 1000 & echo $! >&2; head -c 60000 /dev/zero; printf end"
-    agent.request("spawn", channel=channel.id, argv=["sh", "-c", script], env={"PATH": os.environ["PATH"]}, cwd="/", tty=None)
+    agent.request(
+        "spawn", channel=channel.id, argv=["sh", "-c", script], env={"PATH": os.environ["PATH"]}, cwd="/", tty=None
+    )
     agent.until(lambda: channel.may_receive == 0, "all of the credit")
     agent.settle(3)  # longer than any patience of the agent
     assert channel.result is None
@@ -165,7 +179,9 @@ def test_control_c_reaches_the_program(agent: Client) -> None:
 
 @pytest.mark.parametrize("tty", [None, (24, 80)], ids=["pipes", "terminal"])
 def test_a_signal_reaches_the_group(agent: Client, tty: tuple[int, int] | None) -> None:
-    channel = agent.spawn(["sh", "-c", "trap 'echo got; exit 4' USR1; echo ready; while :; do sleep 0.05; done"], tty=tty)
+    channel = agent.spawn(
+        ["sh", "-c", "trap 'echo got; exit 4' USR1; echo ready; while :; do sleep 0.05; done"], tty=tty
+    )
     channel.expect(b"ready")
     channel.signal(signal.SIGUSR1)
     result = channel.wait()
