@@ -112,7 +112,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("type", ("i",), "type", "Type into the shown run (Ctrl-] leaves)", "Output", _live, (O,), 1),
     Action("follow", ("G", "f"), "end", "Go to the end of the output and follow it", "Output", _selected, (O,), 3),
     Action("begin", ("g",), "begin", "Go to the beginning of the output", "Output", _selected, (O,), 3),
-    Action("wrap", ("z",), "wrap", "Wrap or clip long lines", "Output", panes=(O, B), weight=4),
+    Action("wrap", ("z",), "wrap", "Wrap or clip long lines", "Output", lambda s: _selected(s) or s.focus is Pane.BUILD, (O, B), 4),
     Action("copy-output", ("y",), "copy", "Copy the visible output", "Output", _selected, (O,), 4),
     Action("test", ("t",), "run tests", "Run all tests", "Tests", lambda s: s.up and not _testing(s), (T, R), 2),
     Action("test-failed", ("F",), "failed", "Run the failed tests again", "Tests", lambda s: s.up and not _testing(s) and bool(failed_ids(s)), (T,), 1),

@@ -56,6 +56,7 @@ class DevenvApp(App[int]):
         self.browser = browser or Browser()
         self._workbench: Workbench | None = None
         self._drawing = False
+        self._ticks = ticks
         self._again = asyncio.Event()
         self._input: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         for known in THEMES:
@@ -70,10 +71,11 @@ class DevenvApp(App[int]):
     def on_mount(self) -> None:
         self.run_worker(self._watch(), group="watch", exclusive=True)
         self.run_worker(self._send(), group="input", exclusive=True)
-        self.set_interval(1.0, self._tick)
+        if self._ticks:
+            self.set_interval(1.0, self._tick)
 
-    async def on_unmount(self) -> None:
-        await asyncio.to_thread(self.browser.close)
+    def on_unmount(self) -> None:
+        self.browser.close()
 
     # State
 
@@ -88,8 +90,8 @@ class DevenvApp(App[int]):
         self._drawing = False
         if self._workbench is not None:
             self._workbench.show(self.state)
-        if isinstance(self.screen, ProgressScreen):
-            self.screen.show(self.state)
+        if (progress := self._progress()) is not None:
+            progress.show(self.state)
 
     def _tick(self) -> None:
         self.dispatch(Ticked(self.now()))
@@ -183,12 +185,16 @@ class DevenvApp(App[int]):
             self.push_screen(HelpScreen())
         elif name == "details" and self.state.snapshot is not None:
             self.push_screen(DetailsScreen(self.state.snapshot.environment))
-        elif name == "progress" and not isinstance(self.screen, ProgressScreen):
+        elif name == "progress" and self._progress() is None:
             self.push_screen(ProgressScreen(self.state))
 
+    def _progress(self) -> ProgressScreen | None:
+        top = self.screen_stack[-1] if self.screen_stack else None
+        return top if isinstance(top, ProgressScreen) else None
+
     def close_progress(self) -> None:
-        if isinstance(self.screen, ProgressScreen):
-            self.screen.dismiss()
+        if (progress := self._progress()) is not None:
+            progress.dismiss()
 
     def next_theme(self) -> str:
         names = [theme.name for theme in THEMES]

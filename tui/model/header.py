@@ -107,7 +107,7 @@ def banner(state: State, cells: int) -> Line:
     elif state.status is EnvStatus.ENGINE_LOST:
         line = (
             Span(" ✘ The container engine does not answer. ", Tone.STRONG),
-            Span("What is shown is the last known state; it goes on by itself when the engine is back."),
+            Span("The last known state is shown."),
         )
     else:
         return ()
