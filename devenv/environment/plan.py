@@ -67,7 +67,7 @@ class ContainerPlan:
     image: str
     args: tuple[str, ...]
     secret_env: Mapping[str, str] = dataclasses.field(repr=False)
-    merged: Merged
+    merged: Merged = dataclasses.field(repr=False)  # with values of the client's environment
     container_user: str
     remote_user: str
     read_only: bool

@@ -1,0 +1,134 @@
+"""From a folder to what is wanted there."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from typing import Any
+
+import pytest
+
+from devenv.environment import target as targets
+from devenv.errors import ConfigError, NotFound
+from tests.unit.environment.conftest import IMAGE, Site
+
+
+async def test_the_labels_are_as_written(site: Site) -> None:
+    site.configure({"image": IMAGE})
+    found = await site.target()
+    assert found.labels == {
+        "devcontainer.local_folder": str(site.root),
+        "devcontainer.config_file": f"{site.root}/.devcontainer/devcontainer.json",
+    }
+    assert found.workspace_folder == "/workspaces/project"
+    assert found.workspace_mount == f"type=bind,source={site.root},target=/workspaces/project"
+    assert len(found.key) == 12 and found.name == "project"
+
+
+async def test_a_symlink_keeps_its_path_and_means_the_same_environment(site: Site, tmp_path: pathlib.Path) -> None:
+    site.configure({"image": IMAGE})
+    link = tmp_path / "link"
+    link.symlink_to(site.root)
+    through = targets.resolve(str(link), site.ctx)
+    assert through.local_folder == str(link)
+    assert through.key == (await site.target()).key
+
+
+async def test_relative_to_the_client_and_normalised(site: Site) -> None:
+    site.configure({"image": IMAGE})
+    assert targets.resolve(".", site.ctx).local_folder == str(site.root)
+    assert targets.resolve("../project/", site.ctx).local_folder == str(site.root)
+
+
+async def test_no_configuration(site: Site) -> None:
+    found = await site.target()
+    assert not found.configured and found.config_file == ""
+    with pytest.raises(NotFound) as caught:
+        await site.up()
+    assert "devenv init" in caught.value.hint
+
+
+async def test_the_repository_root_is_mounted(site: Site) -> None:
+    (site.root / ".git").mkdir()
+    sub = site.root / "pkg/app"
+    sub.mkdir(parents=True)
+    site.configure({"image": IMAGE}, "pkg/app/.devcontainer.json")
+    found = targets.resolve(str(sub), site.ctx)
+    assert found.workspace_folder == "/workspaces/project/pkg/app"
+    assert f"source={site.root}," in found.workspace_mount
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "line"),
+    [
+        ('{\n  "image": "x",\n  "runArgs": "--cpus=1"\n}', "runArgs", 3),
+        ('{\n  "image": "x",\n  broken\n}', "", 3),
+        ("[]", "", 1),
+    ],
+    ids=["wrong type", "not JSON", "not an object"],
+)
+async def test_bad_files_are_told_with_place(site: Site, config: str, key: str, line: int) -> None:
+    site.configure(config)
+    with pytest.raises(ConfigError) as caught:
+        await site.target()
+    problem = caught.value.problems[0]
+    assert problem.file.endswith("devcontainer.json") and problem.line == line
+    assert key in problem.key
+
+
+CHOICES: list[tuple[str, list[str], str | None, str]] = [
+    ("the folder's file first", [".devcontainer/devcontainer.json", ".devcontainer.json"], None, ".devcontainer/dev"),
+    ("one in a sub-folder", [".devcontainer/gpu/devcontainer.json"], None, ".devcontainer/gpu/"),
+    ("by name", [".devcontainer/gpu/devcontainer.json", ".devcontainer/cpu/devcontainer.json"], "cpu", "/cpu/"),
+    ("by path", [".devcontainer/devcontainer.json", ".devcontainer.json"], ".devcontainer.json", ".devcontainer.json"),
+]
+
+
+@pytest.mark.parametrize(("files", "config", "wanted"), [c[1:] for c in CHOICES], ids=[c[0] for c in CHOICES])
+async def test_choice(site: Site, files: list[str], config: str | None, wanted: str) -> None:
+    for name in files:
+        site.configure({"image": IMAGE}, name)
+    assert wanted in targets.resolve(str(site.root), site.ctx, config=config).config_file
+
+
+async def test_several_without_a_choice(site: Site) -> None:
+    for name in ("cpu", "gpu"):
+        site.configure({"image": IMAGE}, f".devcontainer/{name}/devcontainer.json")
+    with pytest.raises(ConfigError) as caught:
+        await site.target()
+    assert "gpu" in caught.value.hint and "cpu" in caught.value.hint
+
+
+async def test_nothing_of_the_clients_environment_is_shown(site: Site) -> None:
+    site.configure({"image": IMAGE, "containerEnv": {"A": "${localEnv:TOKEN}"}})
+    found = await site.target()
+    assert "s3cret" not in repr(found)
+    assert found.config.raw["containerEnv"] == {"A": "s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"image": IMAGE, "features": {"ghcr.io/devcontainers/features/node:1": {}}}, "not supported yet: features"),
+        ({"dockerComposeFile": "c.yml", "service": "app"}, "not supported yet: Docker Compose"),
+        ({"name": "nothing"}, "neither 'image' nor"),
+        ({"build": {"dockerfile": "None"}}, "there is no file"),
+    ],
+    ids=["features", "compose", "no image", "no Dockerfile"],
+)
+async def test_what_cannot_be_made_is_one_line(site: Site, config: dict[str, Any], words: str) -> None:
+    site.configure(config)
+    with pytest.raises(ConfigError, match=words):
+        await site.up()
+    assert not any(call == "create" for call, _ in site.engine.calls)
+
+
+def test_no_such_folder(site: Site) -> None:
+    with pytest.raises(NotFound):
+        targets.resolve(f"{site.root}/none", site.ctx)
+
+
+def test_a_folder_of_no_name(site: Site) -> None:
+    ctx = dataclasses.replace(site.ctx, cwd="/")
+    assert targets.resolve(os.sep, ctx).name == "root"
