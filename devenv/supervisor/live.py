@@ -10,6 +10,7 @@ from devenv.api.views import DebugView, ServiceView, Snapshot
 from devenv.config import DevenvConfig
 from devenv.environment.probe import ProbedEnv
 from devenv.errors import DevenvError, NoPython
+from devenv.forward.fallback import ExecDialer
 from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.operation import Telling
 from devenv.supervisor.registry import Registry
@@ -32,18 +33,22 @@ class Live:
     async def connect(self, bench: Workbench, telling: Telling | None) -> None:
         """The link, or where no agent can run the engine's own way; then ports and the debug door."""
         container = bench.require_running()
-        if bench.current_link is None:
+        if bench.current_link is None and not bench.no_python:
             if telling is not None:
                 telling.step("link", "Connecting to the container")
             bench.forwarder.set_container(container)
             try:
                 link = await bench.link()
             except NoPython as error:
-                from devenv.forward.fallback import exec_dialer
-
-                await bench.forwarder.set_link(await exec_dialer(bench.engine, container, user=bench.remote_user))
+                dialer = await ExecDialer.probe(bench.engine, container.id, user=bench.remote_user)
+                await bench.forwarder.set_link(dialer)
                 if telling is not None:
-                    telling.done("link", detail=f"no agent: {error.message}")
+                    telling.done("link", detail=error.message)
+                    telling.note(dialer.note)
+            except BaseException:
+                if telling is not None:
+                    telling.done("link", ok=False)
+                raise
             else:
                 if telling is not None:
                     telling.done("link", detail=f"{link.tier.value} ({link.reason})")
