@@ -132,12 +132,8 @@ async def many(port: int) -> float:
     return time.perf_counter() - began
 
 
-def many_in_process(port: int) -> float:
-    """From another process, so that the client does not share the forwarder's interpreter."""
-    return float(_client("many", port, 0))
-
-
 def _client(what: str, port: int, size: int) -> str:
+    """In another process, so that the client does not share the forwarder's interpreter."""
     return subprocess.run(
         [sys.executable, __file__, "--client", what, str(port), str(size)], check=True, capture_output=True, text=True
     ).stdout
@@ -251,11 +247,14 @@ def main() -> None:
                 forward = ForwarderProcess(name, pub, tier, folder)
                 try:
                     figures: dict[str, tuple[list[float], list[float]]] = {}
+                    raw: dict[str, list[float]] = {"get": [], "put": []}
                     for what in ("get", "put", "trip", "many"):
                         ours, theirs = figures.setdefault(what, ([], []))
                         for _ in range(ROUNDS):
                             ours.append(float(_client(what, forward.port, size)))
                             theirs.append(float(_client(what, published, size)))
+                            if tier is Tier.STREAM and what in raw:
+                                raw[what].append((raw_exec if what == "get" else raw_exec_in)(name, size))
                     peer = "docker run -p"
                     bar = "1.0" if tier is Tier.DIRECT else "(not a target)"
                     compare(f"{tier}: container to host, MB/s", *figures["get"], peer, bar)
@@ -263,10 +262,12 @@ def main() -> None:
                     compare(f"{tier}: 64 B round trip, us", *figures["trip"], peer, "(no target)", less=True)
                     compare(f"{tier}: {CONNECTIONS} at once, s", *figures["many"], peer, "(no target)", less=True)
                     if tier is Tier.STREAM:
-                        out = [raw_exec(name, size) for _ in range(ROUNDS)]
-                        into = [raw_exec_in(name, size) for _ in range(ROUNDS)]
-                        compare("stream: container to host, MB/s", figures["get"][0], out, "docker exec  ", "0.5")
-                        compare("stream: host to container, MB/s", figures["put"][0], into, "docker exec  ", "0.5")
+                        compare(
+                            "stream: container to host, MB/s", figures["get"][0], raw["get"], "docker exec  ", "0.5"
+                        )
+                        compare(
+                            "stream: host to container, MB/s", figures["put"][0], raw["put"], "docker exec  ", "0.5"
+                        )
                 finally:
                     forward.close()
                 print(f"{tier}: through the agent {forward.traffic / 1e6:.2f} MB", flush=True)
