@@ -47,7 +47,13 @@ class DevenvApp(App[int]):
     ]
 
     def __init__(
-        self, client: Client, *, clock: Callable[[], float] = time.time, browser: Browser | None = None, theme: str = ""
+        self,
+        client: Client,
+        *,
+        clock: Callable[[], float] = time.time,
+        browser: Browser | None = None,
+        theme: str = "",
+        ticks: bool = True,
     ) -> None:
         super().__init__()
         self.client = client

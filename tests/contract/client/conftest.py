@@ -1,4 +1,4 @@
-"""Clients under contract. The real client joins by one more entry in `MAKERS` (an engine and a project are needed then)."""
+"""Clients under contract. The real client joins by one more entry in `MAKERS` (it needs an engine and a project)."""
 
 from __future__ import annotations
 

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from textual.command import CommandPalette
-from textual.widgets import Input
 
 from devenv.api import fake_scenes
 from devenv.api.fake import FakeClient
 from devenv.api.views import EnvStatus, RunState
 from devenv.errors import EngineMissing, PortTaken
-from tui.actions import ACTIONS, BY_ID, GROUPS, markdown, offered
-from tui.commands import COMMANDS
-from tui.commands.palette import Actions
-from tui.commands.palette import title as palette_title
 from tui.dialogs.question import Question
-from tui.model.help import help_lines
-from tui.model.spans import plain
-from tui.model.state import Pane, State
+from tui.model.state import Pane
 from tui.screens.overlays import DetailsScreen, HelpScreen, ProgressScreen
 
 from .conftest import NARROW, Open
-
 
 # Environment
 
