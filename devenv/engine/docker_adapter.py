@@ -18,6 +18,7 @@ from devenv.engine import build as builder
 from devenv.engine import snapshots
 from devenv.engine.docker_cli import DockerCli, reason
 from devenv.engine.endpoint import Endpoint, config_dir, resolve, unreachable
+from devenv.engine.exec_exit import exit_of
 from devenv.engine.exec_stream import DockerExecStream, EngineHttp, open_exec
 from devenv.engine.host_ports import holder, published_loopback
 from devenv.engine.port import (
@@ -125,6 +126,7 @@ class DockerEngine:
 
     async def _do(self, what: str, call: Callable[[], T]) -> T:
         def guarded() -> T:
+            _knock(self.endpoint)
             try:
                 return call()
             except Exception as error:  # the boundary of the SDK: whatever it raises is mapped
@@ -188,6 +190,7 @@ class DockerEngine:
         def guarded() -> None:
             import docker.errors
 
+            _knock(self.endpoint)
             try:
                 call()
             except docker.errors.APIError as error:
@@ -301,18 +304,21 @@ class DockerEngine:
         workdir: str = "",
         timeout: float = 60.0,
     ) -> ExecResult:
-        """Raises `TimeoutError` after `timeout` seconds; the process itself is then still there."""
-        async with asyncio.timeout(timeout):
-            stream = await open_exec(
-                self._http, container, argv, user=user, env=env, workdir=workdir, tty=False, stdin=False
-            )
-            try:
-                parts: dict[int, list[bytes]] = {1: [], 2: []}
-                while (piece := await stream.read()) is not None:
-                    parts.setdefault(piece[0], []).append(piece[1])
-                code = await exit_of(stream)
-            finally:
-                await stream.close()
+        """Raises `EngineError` after `timeout` seconds; the process itself is then still there."""
+        parts: dict[int, list[bytes]] = {1: [], 2: []}
+        try:
+            async with asyncio.timeout(timeout):
+                stream = await open_exec(
+                    self._http, container, argv, user=user, env=env, workdir=workdir, tty=False, stdin=False
+                )
+                try:
+                    while (piece := await stream.read()) is not None:
+                        parts.setdefault(piece[0], []).append(piece[1])
+                    code = await exit_of(stream)
+                finally:
+                    await stream.close()
+        except TimeoutError as error:
+            raise EngineError(f"{argv[0]} in container {container[:12]} took longer than {timeout:.0f} s") from error
         return ExecResult(code, b"".join(parts[1]), b"".join(parts[2]))
 
     async def exec_stream(
@@ -418,35 +424,23 @@ class DockerEngine:
         self._threads.shutdown(wait=False)
 
 
-async def exit_of(stream: DockerExecStream, *, patience: float = 5.0) -> int:
-    """The exit code after the streams have ended. The engine books it a moment after it closes them.
-
-    No event tells this connection, so it is asked again in growing steps; -1 when it never comes (a child still
-    holds the exec).
-    """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + patience
-    delay = 0.002
-    while (code := await stream.exit_code()) is None:
-        if loop.time() > deadline:
-            return -1
-        await asyncio.sleep(delay)
-        delay = min(0.25, delay * 2)
-    return code
+def _knock(endpoint: Endpoint, timeout: float = 10.0) -> None:
+    """Raises `EngineMissing` or `EngineDenied` when nobody opens: the SDK wraps that in three layers, and leaves its
+    socket open. A tenth of a millisecond."""
+    if path := endpoint.socket_path:
+        with socket.socket(socket.AF_UNIX) as hand:
+            hand.settimeout(timeout)
+            try:
+                hand.connect(path)
+            except OSError as error:
+                raise unreachable(endpoint, error) from error
 
 
 def _dial(endpoint: Endpoint, timeout: float) -> APIClient:
     import docker
     import docker.tls
 
-    if path := endpoint.socket_path:
-        # The SDK wraps this error in three layers and leaves its socket open: knock first.
-        with socket.socket(socket.AF_UNIX) as knock:
-            knock.settimeout(timeout)
-            try:
-                knock.connect(path)
-            except OSError as error:
-                raise unreachable(endpoint, error) from error
+    _knock(endpoint, timeout)
     tls: Any = False
     if endpoint.tls_dir:
         tls = docker.tls.TLSConfig(

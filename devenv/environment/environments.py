@@ -156,7 +156,7 @@ class Environments:
         from devenv.environment.up import Up
 
         engine = await self.engine_for(ctx)
-        return await Up(self, engine, target, ctx, options, _Silent()).plan()
+        return await Up(self, engine, targets.for_client(target, ctx), ctx, options, _Silent()).plan()
 
     async def up(self, target: Target, ctx: ClientContext, options: UpOptions, progress: Progress) -> UpResult:
         """The container, running, with its users and hooks done. Raises any `DevenvError`; again `up` goes on."""
@@ -165,7 +165,7 @@ class Environments:
         engine = await self.engine_for(ctx)
         self._engines[target.key] = engine
         async with self.exclusive(target.key):
-            return await Up(self, engine, target, ctx, options, progress).run()
+            return await Up(self, engine, targets.for_client(target, ctx), ctx, options, progress).run()
 
     async def rebuild(self, target: Target, ctx: ClientContext, options: UpOptions, progress: Progress) -> UpResult:
         """A new container (and image, for a Dockerfile). The old one goes once the new image is there."""

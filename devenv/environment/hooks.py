@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from devcontainer import lifecycle
 from devcontainer.lifecycle import LifecycleCommand, Stage, Stamp
 from devcontainer.merge import Hook
+from devenv.engine.exec_exit import exit_of
 from devenv.engine.port import ContainerSnapshot, Engine, Progress
 from devenv.errors import DevenvError, HookFailed
 
@@ -132,24 +133,12 @@ async def _run(
             while (piece := await stream.read()) is not None:
                 tail.feed(piece[1], "stderr" if piece[0] == 2 else "stdout")
             tail.finish()
-            code = await exit_code(stream.exit_code)
+            code = await exit_of(stream)
         finally:
             await stream.close()
         return code, list(tail.lines)
 
     await run_command(stage, hook.origin, hook.command, one, progress)
-
-
-async def exit_code(ask: Callable[[], Awaitable[int | None]], *, patience: float = 5.0) -> int:
-    """Asks until the engine has booked the end of a process whose streams are closed (no event tells it here)."""
-    loop = asyncio.get_running_loop()
-    deadline, delay = loop.time() + patience, 0.002
-    while (code := await ask()) is None:
-        if loop.time() > deadline:
-            return -1
-        await asyncio.sleep(delay)
-        delay = min(0.25, delay * 2)
-    return code
 
 
 async def run_command(

@@ -204,7 +204,7 @@ async def run(
 async def _kill(engine: Engine, container: str, pid: int) -> None:
     """The shell that hangs, and what it started: an exec's process leads a session of its own."""
     if pid > 1:
-        with contextlib.suppress(DevenvError, TimeoutError):
+        with contextlib.suppress(DevenvError):
             script = 'kill -9 -- "-$1" 2>/dev/null; kill -9 "$1"'
             await engine.exec_capture(container, ["/bin/sh", "-c", script, "sh", str(pid)], user="0", timeout=5.0)
 

@@ -140,6 +140,24 @@ def _git_root(folder: str) -> str | None:
         folder = parent
 
 
+def for_client(target: Target, ctx: ClientContext) -> Target:
+    """The same target with the host variables of another client; targets may be kept longer than a client lives."""
+    if target.substitution.local_env == ctx.env:
+        return target
+    substitution = dataclasses.replace(target.substitution, local_env=ctx.env)
+    written = target.written
+    place = workspace.resolve(
+        written.workspace_mount, written.workspace_folder, target.local_folder, _git_root(target.local_folder)
+    )
+    return dataclasses.replace(
+        target,
+        substitution=substitution,
+        config=written.substituted(substitution),
+        workspace_folder=substitution.text(place.folder),
+        workspace_mount=substitution.text(place.mount),
+    )
+
+
 def host_variables(target: Target) -> Mapping[str, str]:
     """The client's environment, for commands on the host and values passed to builders."""
     return target.substitution.local_env or {}

@@ -173,7 +173,7 @@ class Up:
             raise
         if not properties.keeps_itself_up(container):
             # The image's own command may end at once, and nothing but time would tell: a command in it takes longer.
-            with contextlib.suppress(DevenvError, TimeoutError):
+            with contextlib.suppress(DevenvError):
                 await self._engine.exec_capture(container.id, ["/bin/sh", "-c", "sleep 0.2"], timeout=5.0)
         started = await self._again(container)
         if started.status != "running":

@@ -132,3 +132,12 @@ def test_no_such_folder(site: Site) -> None:
 def test_a_folder_of_no_name(site: Site) -> None:
     ctx = dataclasses.replace(site.ctx, cwd="/")
     assert targets.resolve(os.sep, ctx).name == "root"
+
+
+async def test_a_target_that_was_kept_takes_the_next_clients_variables(site: Site) -> None:
+    site.configure({"image": IMAGE, "containerEnv": {"A": "${localEnv:TOKEN}"}, "workspaceFolder": "/w/${localEnv:U}"})
+    kept = await site.target()
+    other = dataclasses.replace(site.ctx, env={"TOKEN": "newer", "U": "me"})
+    bound = targets.for_client(kept, other)
+    assert bound.config.raw["containerEnv"] == {"A": "newer"} and bound.workspace_folder == "/w/me"
+    assert bound.key == kept.key and targets.for_client(bound, other) is bound
