@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from devenv.engine.port import ExecStream
-from devenv.errors import DevenvError, LinkError
+from devenv.errors import DevenvError
 from devenv.link.answers import AgentRefusal, connect_failure
 from devenv.link.channel import AgentChannel
 from devenv.link.multiplex import Multiplex
@@ -31,9 +32,9 @@ class AgentLink:
         self.hello = hello
         self._multiplex = multiplex
         self._lifeline = lifeline
-        self._watch: asyncio.Task[None] | None = None
+        self._watches = [asyncio.create_task(self._watch_end(), name="link end")]
         if lifeline is not None:
-            self._watch = asyncio.create_task(self._watch_lifeline(lifeline), name="link lifeline")
+            self._watches.append(asyncio.create_task(self._watch_lifeline(lifeline), name="link lifeline"))
 
     async def request(self, op: str, **params: Any) -> Any:
         return await self._multiplex.request(op, **params)
@@ -126,11 +127,7 @@ class AgentLink:
             except (DevenvError, TimeoutError):
                 pass  # it ends anyway when its stdin does
         await self._multiplex.close()
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
-        if self._lifeline is not None:
-            await self._lifeline.close()
+        await asyncio.gather(*self._watches, return_exceptions=True)
 
     async def _on_channel(self, op: str, params: dict[str, Any]) -> tuple[AgentChannel, Mapping[str, Any]]:
         channel = self._multiplex.open_channel()
@@ -151,10 +148,19 @@ class AgentLink:
                 said = (said + chunk[1])[-4096:]
             last = said.decode("utf-8", "replace").strip().splitlines()
             reason = "the agent ended" + (f": {last[-1]}" if last else "")
-        except (OSError, LinkError, DevenvError) as error:
+        except (OSError, DevenvError) as error:
             reason = f"the agent's lifeline broke: {error}"
         self._multiplex.fail(reason)
+
+    async def _watch_end(self) -> None:
+        """However the link ends, the exec goes with it, and so does the agent: its stdin is its lifeline."""
+        await self._multiplex.wait_closed()
         await self._multiplex.transport.close()
+        if self._lifeline is not None:
+            self._watches[1].cancel()
+            await asyncio.gather(self._watches[1], return_exceptions=True)
+            with contextlib.suppress(OSError, DevenvError):
+                await self._lifeline.close()
 
 
 def _window(size: WindowSize | None) -> dict[str, int] | None:

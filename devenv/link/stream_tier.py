@@ -31,6 +31,7 @@ class StreamTransport:
         self._tasks: list[asyncio.Task[None]] = []
         self._on_lost: Callable[[str], None] | None = None
         self._lost = False
+        self._closed = False
         self.stderr = b""
         self.received = 0  # bytes, both counts for tests and figures
         self.sent = 0
@@ -79,7 +80,9 @@ class StreamTransport:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._stream.close()
+        if not self._closed:
+            self._closed = True
+            await self._stream.close()
 
     async def _read(self, on_bytes: Callable[[bytes | memoryview], None]) -> None:
         try:
