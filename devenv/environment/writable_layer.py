@@ -20,6 +20,23 @@ _FLEETING = (
 )
 """Not the user's work: gone at the next start, or written by the engine and by us."""
 
+_LITTER = (
+    "/__pycache__",
+    "/.devcontainer",
+    "/.ipython",
+    "/.jupyter/migrated",
+    "/.jupyter/lab/workspaces",
+    "/.local/share/jupyter",
+    "/.cache/matplotlib",
+    "/.config/matplotlib",
+    "/.bash_history",
+    "/.python_history",
+    "/.lesshst",
+    "/.wget-hsts",
+    "/.vscode-server",
+)
+"""What tools write by themselves and would write again: not worth a refusal, wherever a home is."""
+
 _SIZES = 'for path in "$@"; do du -skx "$path" 2>/dev/null; done'
 
 
@@ -43,17 +60,36 @@ async def contents(engine: Engine, container: ContainerSnapshot) -> list[tuple[s
 
 
 def added_roots(changes: Iterable[tuple[str, str]], mounts: Sequence[str]) -> list[str]:
-    """The topmost added paths: of a new folder only the folder, of a changed file the file. Pure."""
+    """The topmost added paths: of a new folder only the folder, of a changed file the file. Pure.
+
+    A folder that holds nothing but litter is litter too.
+    """
     added = sorted(path for kind, path in changes if kind == "A")
-    hidden = (*_FLEETING, *mounts)
-    roots: list[str] = []
-    for path in added:
-        if any(path == h or path.startswith(h.rstrip("/") + "/") for h in hidden if h):
-            continue
-        # A mount point that the engine made: nothing of it is in the layer.
-        if any(h.startswith(path.rstrip("/") + "/") for h in mounts if h):
-            continue
-        if roots and path.startswith(roots[-1] + "/"):
-            continue
-        roots.append(path)
-    return [path for path in roots if not path.endswith((".pyc", "/__pycache__", "/.devcontainer"))]
+    hidden = tuple(h.rstrip("/") + "/" for h in (*_FLEETING, *mounts) if h)
+    # A mount point that the engine made: nothing of it is in the layer.
+    seen = [
+        path
+        for path in added
+        if not (path + "/").startswith(hidden) and not any(h.startswith(path.rstrip("/") + "/") for h in hidden)
+    ]
+    # In sorted order with "/" lowest, what lies in a folder follows it directly.
+    tree = sorted(seen, key=lambda path: path.split("/"))
+    leaves = [
+        path
+        for path, following in zip(tree, [*tree[1:], ""], strict=True)
+        if not following.startswith(path + "/") and not _is_litter(path)
+    ]
+    tops = set(seen)
+    return sorted({_topmost(leaf, tops) for leaf in leaves})
+
+
+def _is_litter(path: str) -> bool:
+    return path.endswith(".pyc") or any(f"{mark}/" in f"{path}/" for mark in _LITTER)
+
+
+def _topmost(leaf: str, added: set[str]) -> str:
+    """The highest ancestor of an added path that was added too."""
+    top = leaf
+    while (parent := top.rpartition("/")[0]) in added:
+        top = parent
+    return top
