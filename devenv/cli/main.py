@@ -75,6 +75,7 @@ def dispatch(argv: "list[str]") -> int:
             raise BadUsage(f"unknown verb {argv[0]!r}", _nearest(name, list(VERBS)) or "see `devenv help`")
         verb = __import__(f"devenv.cli.verbs.{VERBS[name]}", fromlist=["VERB"]).VERB
         values = verb.parse(argv[1:])
+        as_json = bool(values.get("json"))  # a program's own --json is none of ours
         if values.get("help"):
             sys.stdout.write(verb.help())
             return 0

@@ -260,10 +260,18 @@ def _pump(call: Call, wake: int, tty: bool, detachable: bool, forward_stdin: boo
     poll.register(wake, select.POLLIN)
     credit = _CREDIT
     reading = forward_stdin and _open_for_reading(0)
+
+    def tell(kind: int, payload: bytes) -> None:
+        # A program may end before its input does: what it said and how it ended is still to be read.
+        try:
+            call._send(_frame(kind, payload))
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
     if reading:
         poll.register(0, select.POLLIN)
     elif forward_stdin:
-        call._send(_frame(STDIN_EOF, b""))
+        tell(STDIN_EOF, b"")
     buffer = bytearray(call._buffer)
     escape = False
     while True:
@@ -287,7 +295,10 @@ def _pump(call: Call, wake: int, tty: bool, detachable: bool, forward_stdin: boo
                 output.note(payload.decode("utf-8", "replace"), "\r\n" if tty else "\n")
         for ready, _ in poll.poll():
             if ready == fd:
-                chunk = sock.recv(1 << 18)
+                try:
+                    chunk = sock.recv(1 << 18)
+                except ConnectionResetError:
+                    chunk = b""
                 if not chunk:
                     return {"lost": True}
                 buffer += chunk
@@ -296,9 +307,9 @@ def _pump(call: Call, wake: int, tty: bool, detachable: bool, forward_stdin: boo
                     if number == 28:  # SIGWINCH
                         size_now = os.get_terminal_size(1)
                         payload = size_now.lines.to_bytes(2, "big") + size_now.columns.to_bytes(2, "big")
-                        call._send(_frame(RESIZE, payload))
+                        tell(RESIZE, payload)
                     else:
-                        call._send(_frame(SIGNAL, bytes((number,))))
+                        tell(SIGNAL, bytes((number,)))
             else:
                 try:
                     data = os.read(0, min(credit, 65536))
@@ -307,7 +318,7 @@ def _pump(call: Call, wake: int, tty: bool, detachable: bool, forward_stdin: boo
                 if not data:
                     poll.unregister(0)
                     reading = False
-                    call._send(_frame(STDIN_EOF, b""))
+                    tell(STDIN_EOF, b"")
                     continue
                 if tty and detachable:
                     data, escape, leave = _escape(data, escape)
@@ -317,7 +328,7 @@ def _pump(call: Call, wake: int, tty: bool, detachable: bool, forward_stdin: boo
                 if credit <= 0:
                     poll.unregister(0)
                 if data:
-                    call._send(_frame(STDIN, data))
+                    tell(STDIN, data)
 
 
 def _end(payload: bytes) -> "dict[str, Any]":
