@@ -76,7 +76,7 @@ def added_roots(changes: Iterable[tuple[str, str]], mounts: Sequence[str]) -> li
     tree = sorted(seen, key=lambda path: path.split("/"))
     leaves = [
         path
-        for path, following in zip(tree, [*tree[1:], ""], strict=True)
+        for path, following in zip(tree, [*tree[1:], ""], strict=False)
         if not following.startswith(path + "/") and not _is_litter(path)
     ]
     tops = set(seen)
