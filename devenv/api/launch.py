@@ -24,6 +24,22 @@ def start_supervisor() -> None:
         if info.st_uid != os.getuid():
             raise LinkError(f"{state} belongs to another user", "remove it, or ask its owner to")
         os.chmod(state, 0o700)
+    deadline = time.monotonic() + _DEADLINE
+    while True:
+        word = _spawn(state, deadline)
+        if word == "ready":
+            return
+        if word != "busy" or time.monotonic() >= deadline:
+            raise InternalError(
+                f"the supervisor did not start: {word or 'no answer'}", f"its log is {state}/supervisor.log"
+            )
+        # Another holds the lock: it is about to listen, or on its way out; then the next one gets the lock.
+        if _wait_for_other(state, min(deadline, time.monotonic() + 1.0)):
+            return
+
+
+def _spawn(state: str, deadline: float) -> str:
+    """Starts one and returns what it says: `ready`, `busy` (another holds the lock), or nothing (it died)."""
     ready_read, ready_write = os.pipe()
     os.set_inheritable(ready_write, True)
     log = os.open(state + "/supervisor.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -41,7 +57,6 @@ def start_supervisor() -> None:
     finally:
         os.close(log)
         os.close(ready_write)
-    deadline = time.monotonic() + _DEADLINE
     answer = b""
     with os.fdopen(ready_read, "rb", buffering=0) as ready:
         fcntl.fcntl(ready, fcntl.F_SETFL, os.O_NONBLOCK)
@@ -53,14 +68,11 @@ def start_supervisor() -> None:
             if not chunk:
                 break
             answer += chunk
-    word = answer.partition(b"\n")[0].decode("utf-8", "replace")
-    if word == "ready" or (word == "busy" and _wait_for_other(state, deadline)):
-        return
-    raise InternalError(f"the supervisor did not start: {word or 'no answer'}", f"its log is {state}/supervisor.log")
+    return answer.partition(b"\n")[0].decode("utf-8", "replace")
 
 
 def _wait_for_other(state: str, deadline: float) -> bool:
-    """Another process holds the lock: it is about to listen."""
+    """Whether the process that holds the lock comes to listen before the deadline."""
     while time.monotonic() < deadline:
         sock = Socket(AF_UNIX, SOCK_STREAM)
         try:

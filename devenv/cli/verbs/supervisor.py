@@ -14,9 +14,32 @@ def run(values: "dict[str, Any]") -> int:
     if action not in ("status", "stop", "restart"):
         raise BadUsage(f"supervisor: {action!r} is no action", "one of status, stop, restart")
     result = wire.call("supervisor", request(values, action=action))
+    if action != "status":
+        _wait_until_gone()
     if action == "restart":
         result = wire.call("supervisor", request(values, action="status"))
     return emit(values, result, result.get("text", ""))
+
+
+def _wait_until_gone() -> None:
+    """It answers before it leaves, and a client that comes in between is cut off. Its lock goes when it is gone."""
+    import fcntl
+    import os
+    import time
+
+    from devenv.api.paths import state_folder
+
+    lock = os.open(state_folder() + "/supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + 20.0
+    try:
+        while time.monotonic() < deadline:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                time.sleep(0.02)
+    finally:
+        os.close(lock)
 
 
 VERB = Verb(
