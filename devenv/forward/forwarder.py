@@ -62,6 +62,8 @@ class _Forward:
     label: str
     source: str
     protocol: str
+    host_port: int | None = None  # asked for by number
+    require_local: bool = False
     listener: listening.HostListener | None = None
     note: str = ""
     connections: int = 0
@@ -113,17 +115,9 @@ class Forwarder:
         if container is None:
             return
         self._published = published_ports(container)
-        direct = container.network_mode == "host"
-        if direct and not self._direct:
-            for forward in self._forwards.values():
-                self._stop_listening(forward)
-                forward.note = ""
-        self._direct = direct
-        if not direct:
-            for configured in self._settings.configured:
-                forward_known = self._forwards.get(_name(configured.host, configured.port))
-                if forward_known is None or forward_known.listener is None:
-                    self._add_configured(configured)
+        self._direct = container.network_mode == "host"
+        for forward in self._forwards.values():
+            self._reconsider(forward)
         self._change()
 
     async def set_link(self, link: Dialer | None) -> None:
@@ -180,7 +174,8 @@ class Forwarder:
                 self._change()
                 return self._view(known)
         forward = known or _Forward(name, port, host, label, source, protocol)
-        self._listen(forward, host_port, require_local)
+        forward.host_port, forward.require_local = host_port, require_local
+        self._listen(forward)
         self._forwards[name] = forward
         self._change()
         return self._view(forward)
@@ -196,7 +191,7 @@ class Forwarder:
         door = self._forwards.get(key)
         if door is None:
             door = _Forward(key, preferred, "127.0.0.1", label or name, "debug", "dap")
-            self._listen(door, None, False)
+            self._listen(door)
             self._forwards[key] = door
         door.target = target
         self._change()
@@ -279,17 +274,30 @@ class Forwarder:
         forward = self._forwards.get(name) or _Forward(
             name, configured.port, configured.host, configured.label, "configured", configured.protocol
         )
+        forward.host_port, forward.require_local = configured.host_port, configured.require_local
         self._forwards[name] = forward
+        self._try_to_listen(forward)
+
+    def _try_to_listen(self, forward: _Forward) -> None:
         try:
-            self._listen(forward, configured.host_port, configured.require_local)
+            self._listen(forward)
         except PortTaken as taken:
             forward.note = taken.message
 
-    def _listen(self, forward: _Forward, host_port: int | None, require_local: bool) -> None:
+    def _reconsider(self, forward: _Forward) -> None:
+        """After news of the container's network: whether it is reached without us."""
+        reached = self._direct or self._is_published(forward)
+        if reached and forward.listener is not None:
+            self._stop_listening(forward)
+            forward.note = ""
+        elif not reached and forward.listener is None and not forward.note:
+            self._try_to_listen(forward)
+
+    def _listen(self, forward: _Forward) -> None:
         if self._direct or self._is_published(forward):
             self._stop_listening(forward)
             return
-        exact = host_port or (forward.port if require_local else None)
+        exact = forward.host_port or (forward.port if forward.require_local else None)
         wanted = exact or self._store.get(forward.name) or forward.port
         if wanted in self._adopted:
             choice = listening.Choice(listening.HostListener(self._adopted.pop(wanted)), "")
@@ -412,6 +420,9 @@ class Forwarder:
 
     def _listing(self, listing: object) -> None:
         self._heard = by_port(parse_listing(listing))
+        for forward in self._forwards.values():
+            if forward.port in self._published and forward.port in self._heard:
+                self._reconsider(forward)
         self._detection.see(self._heard, self._clock())
         self._decide()
         self._change()
@@ -464,11 +475,9 @@ class Forwarder:
         forward = self._forwards.get(str(port))
         if forward is None or forward.listener is None:
             forward = _Forward(str(port), port, "127.0.0.1", traits.label, "detected", traits.protocol)
+            forward.host_port, forward.require_local = traits.host_port, traits.require_local
             self._forwards[forward.name] = forward
-            try:
-                self._listen(forward, traits.host_port, traits.require_local)
-            except PortTaken as taken:
-                forward.note = taken.message
+            self._try_to_listen(forward)
             if forward.note and traits.auto_forward != "silent":
                 self._on_note(f"port {port}: {forward.note}")
 

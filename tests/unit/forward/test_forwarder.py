@@ -277,6 +277,25 @@ async def test_published_ports_are_listed_and_forwarded_only_when_they_do_not_re
     assert await echo(view.host_port) == b"hello"
 
 
+async def test_a_configured_port_that_is_published_is_forwarded_only_while_it_does_not_reach(
+    make: Make, service: Service, link: FakeLink
+) -> None:
+    forwarder = make(ConfiguredPort(service.port))
+    assert forwarder.table()[0].source == "configured"
+    forwarder.set_container(snapshot(ports={f"{service.port}/tcp": [{"HostIp": "0.0.0.0", "HostPort": "18000"}]}))
+    assert [(view.source, view.host, view.host_port) for view in forwarder.table()] == [
+        ("published", "127.0.0.1", 18000)
+    ]
+    await forwarder.set_link(link)
+    link.emit(listing(service.row(address="127.0.0.1")))
+    (view,) = forwarder.table()
+    assert view.source == "configured"
+    assert await echo(view.host_port) == b"hello"
+    link.lose()
+    await forwarder.set_link(None)
+    assert forwarder.table()[0].host_port == view.host_port  # nothing is known now: nothing changes
+
+
 async def test_a_door_asks_for_its_target_at_each_connection(make: Make, service: Service, link: FakeLink) -> None:
     targets: list[int | None] = [service.port, None, service.port]
 
