@@ -59,26 +59,28 @@ async def build(cli: DockerCli, request: BuildRequest, progress: Progress, build
     with _log_file(request.log_path) as write, tempfile.TemporaryDirectory(prefix="devenv-build-") as folder:
         id_file = pathlib.Path(folder, "id")
         shared = [*arguments(request), "--iidfile", str(id_file), request.context]
-        env: dict[str, str] = dict(request.secret_args)
+        settings: dict[str, str] = {}
         reader: BuildLog
         if buildx is None:
             progress.note("Buildx is not installed: using the classic builder", level="info")
             reader = ClassicLog(progress, write)
-            command = ["build", *shared]
-            env["DOCKER_BUILDKIT"] = "0"
+            command = ["build", "--force-rm", *shared]  # a failed step must not leave its container
+            settings["DOCKER_BUILDKIT"] = "0"
         else:
             raw = buildx >= RAWJSON_SINCE
             reader = RawJsonLog(progress, write) if raw else PlainLog(progress, write)
             command = ["buildx", "build", f"--progress={'rawjson' if raw else 'plain'}", "--load", *shared]
-        code, complaint = await _run(cli, command, env, reader)
+        code, complaint = await _run(cli, command, request.secret_args, settings, reader)
         reader.finish()
         if code:
             raise _failed(request, reader, complaint, code)
         return (await asyncio.to_thread(id_file.read_text)).strip()
 
 
-async def _run(cli: DockerCli, command: list[str], env: Mapping[str, str], reader: BuildLog) -> tuple[int, str]:
-    process = await cli.spawn(command, env=env)
+async def _run(
+    cli: DockerCli, command: list[str], env: Mapping[str, str], settings: Mapping[str, str], reader: BuildLog
+) -> tuple[int, str]:
+    process = await cli.spawn(command, env=env, settings=settings)
     complaint: list[str] = []
     assert process.stdout is not None and process.stderr is not None
 

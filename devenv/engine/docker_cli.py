@@ -55,26 +55,31 @@ class DockerCli:
         return any(os.access(pathlib.Path(folder, f"docker-{name}"), os.X_OK) for folder in folders)
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Raises `EngineError` when a value would change the command itself instead of the container."""
+        """Raises `EngineError` when a value would change the command itself instead of the container or build."""
         made = dict(self._env)
         for name, value in (extra or {}).items():
             if STEERING.match(name) and made.get(name) != value:
                 raise EngineError(
-                    f"containerEnv: {name} cannot take its value from another local variable",
+                    f"{name} cannot take its value from another local variable",
                     f"write ${{localEnv:{name}}}, or a plain value",
                 )
             made[name] = value
         return made
 
-    async def spawn(self, args: Sequence[str], *, env: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
-        """Stdin is closed, stdout and stderr are pipes, the process leads its own group."""
+    async def spawn(
+        self, args: Sequence[str], *, env: Mapping[str, str] | None = None, settings: Mapping[str, str] | None = None
+    ) -> asyncio.subprocess.Process:
+        """Stdin is closed, stdout and stderr are pipes, the process leads its own group.
+
+        `env` are values for the container or the build, `settings` are for the command itself.
+        """
         return await asyncio.create_subprocess_exec(
             self.binary(),
             *args,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=self.environment(env),
+            env={**self.environment(env), **(settings or {})},
             start_new_session=True,
             limit=4 * 1024 * 1024,
         )
