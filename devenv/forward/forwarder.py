@@ -216,7 +216,9 @@ class Forwarder:
         return sorted(views, key=lambda view: (view.port, view.container_host))
 
     async def close(self) -> None:
-        """Closes listeners and resets connections."""
+        """Closes listeners and resets connections. Idempotent."""
+        if self._closed:
+            return
         self._closed = True
         if self._unsubscribe is not None:
             self._unsubscribe()

@@ -81,7 +81,9 @@ class RelayThread:
         self._wake()
 
     def close(self) -> None:
-        """Resets every connection and ends the thread."""
+        """Resets every connection and ends the thread. Idempotent."""
+        if self._stopping:
+            return
         self._stopping = True
         if self._thread is not None:
             self._wake()
