@@ -1,10 +1,12 @@
-"""The agent: what the host asks for, done. One object for one conversation with the host."""
+"""The agent: what the host asks for, done. One object for one conversation with the host.
+
+Modules that not every conversation needs are imported where they are used: the source is compiled at each start.
+"""
 
 import os
 import signal
 
-from . import frames, launch, listening, lookups, runs, sockets, stats
-from .cgroup import Group
+from . import frames, launch, runs
 from .channels import Channel, Table
 from .peer import Peer
 from .processes import ProcessChannel
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     import socket
     from typing import Any, Callable
 
+    from .listening import Listening
     from .loop import Loop, Timer
 
     Handler = Callable[[Any, dict[str, Any]], None]
@@ -28,11 +31,9 @@ class Agent:
         self.loop = loop
         self.table = Table()
         self.processes: "list[ProcessChannel]" = []
-        self.dialers: "list[sockets.Dialer]" = []
         self.reason = ""
         self._direct = sock is not None
-        self._group = Group()
-        self._listening = listening.Listening()
+        self._listening: "Listening | None" = None
         self._watch_timer: "Timer | None" = None
         self._watch_seen: "Any" = None
         self.peer = Peer(loop, read_fd, write_fd, sock, self._frame, self.end)
@@ -42,12 +43,12 @@ class Agent:
             "signal": self._signal,
             "resize": self._resize,
             "connect": self._connect,
-            "ports.list": lambda id, params: self.peer.reply(id, {"listeners": self._listening.look()}),
+            "ports.list": lambda id, params: self.peer.reply(id, {"listeners": self._look()}),
             "ports.watch": self._ports_watch,
-            "stats": lambda id, params: self.peer.reply(id, stats.read(self._group)),
+            "stats": self._stats,
             "unpack": self._unpack,
-            "which": lambda id, params: self.peer.reply(id, lookups.which(params)),
-            "stat": lambda id, params: self.peer.reply(id, lookups.stat_paths(params)),
+            "which": self._which,
+            "stat": self._stat,
             "runs.start": self._run_start,
             "runs.list": lambda id, params: self.peer.reply(id, self.runs.list()),
             "runs.get": lambda id, params: self.peer.reply(id, self.runs.get(params)),
@@ -129,6 +130,8 @@ class Agent:
     # connections
 
     def _connect(self, id: "Any", params: "dict[str, Any]") -> None:
+        from . import sockets
+
         host, port = sockets.check_target(params)
         pass_fd = bool(params.get("pass_fd"))
         if pass_fd and not self._direct:
@@ -147,12 +150,19 @@ class Agent:
                 self.peer.reply(id, {})
                 channel.resume()
 
-        def failed(error: sockets.ConnectError) -> None:
+        def failed(error: "sockets.ConnectError") -> None:
             self.peer.fail(id, error.code, str(error), error.number)
 
         sockets.Dialer(self.loop, host, port, done, failed, float(params.get("timeout") or sockets.TIMEOUT))
 
     # ports
+
+    def _look(self) -> "list[dict[str, Any]]":
+        if self._listening is None:
+            from .listening import Listening
+
+            self._listening = Listening()
+        return self._listening.look()
 
     def _ports_watch(self, id: "Any", params: "dict[str, Any]") -> None:
         """An event at once, then at each change; interval 0 ends it."""
@@ -166,13 +176,28 @@ class Agent:
             self._ports_poll(max(interval, _FASTEST_WATCH))
 
     def _ports_poll(self, interval: float) -> None:
-        found = self._listening.look()
+        found = self._look()
         if found != self._watch_seen:
             self._watch_seen = found
             self.peer.event({"event": "ports", "listeners": found})
         self._watch_timer = self.loop.call_later(interval, lambda: self._ports_poll(interval))
 
-    # files
+    # files and figures
+
+    def _stats(self, id: "Any", params: "dict[str, Any]") -> None:
+        from . import cgroup, stats
+
+        self.peer.reply(id, stats.read(cgroup.Group()))
+
+    def _which(self, id: "Any", params: "dict[str, Any]") -> None:
+        from . import lookups
+
+        self.peer.reply(id, lookups.which(params))
+
+    def _stat(self, id: "Any", params: "dict[str, Any]") -> None:
+        from . import lookups
+
+        self.peer.reply(id, lookups.stat_paths(params))
 
     def _unpack(self, id: "Any", params: "dict[str, Any]") -> None:
         from .unpack import UnpackChannel

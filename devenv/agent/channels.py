@@ -125,8 +125,8 @@ class Table:
         elif kind == frames.CLOSE:
             del self.channels[id]
             if channel.alive:
-                channel.peer.data(frames.encode_json(frames.CLOSE, id, {"closed": True}))
                 channel.closed()
+                channel.peer.data(frames.encode_json(frames.CLOSE, id, {"closed": True}))
         else:
             raise frames.ProtocolError("kind %d on a channel" % kind)
         if not channel.alive:

@@ -5,27 +5,24 @@ It never waits for a client: output goes to the spool, clients read that, and a 
 less often. It ends when the program and everything it started have ended.
 """
 
-import gc
 import os
 import signal
 import socket
 import time
 
 from . import adoption, cgroup, descendants, frames, jsontext, launch, records, spool, terminal
-from .channels import Channel, Inlet, Table, window
+from .clients import Client
 from .loop import Loop
-from .pace import PAUSE, Pace
-from .peer import Peer
+from .order import Order
+from .output import Output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, NoReturn
+    from typing import Any
 
     from .loop import Timer
 
 
-_READ = 1 << 16
-_TURN = 1 << 20  # bytes read from one descriptor before the others get their turn
 _TELL = 0.01  # seconds between two words about the size to the same client
 _LEFTOVER_GRACE = 1.0  # seconds between TERM and KILL for what the program left behind
 _SILENCE = 0.2
@@ -33,127 +30,12 @@ _PATIENCE = 2.0
 _SETTLE = 5.0  # seconds after KILL before a process that does not die is given up
 
 
-class Order:
-    """A run as asked for: `ValueError` when it makes no sense."""
-
-    def __init__(self, run: "dict[str, Any]") -> None:
-        self.launch = launch.Order(run)
-        self.name = str(run.get("name") or "")
-        self.kind = str(run.get("kind") or "run")
-        meta = run.get("meta") or {}
-        if not isinstance(meta, dict):
-            raise ValueError("meta must be an object")
-        self.meta = meta
-        self.cap = int(run.get("cap_bytes") or spool.CAP)
-        grace = run.get("grace") or [5, 5]
-        if not isinstance(grace, list) or len(grace) != 2:
-            raise ValueError("grace must be two numbers of seconds")
-        self.grace = [min(max(float(item), 0.0), 3600.0) for item in grace]
-        self.events = bool(run.get("events"))
-        self.no_input = run.get("stdin") == "null"
-        self.argv = run["argv"]
-        self.cwd = run["cwd"]
-
-
-def start(loop: "Loop", runs: str, order: Order, done: "Callable[[dict[str, Any]], None]") -> None:
-    """Forks a keeper. `done` gets {"record": ...} once the program runs, or {"error": {...}}."""
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        _detach(runs, order, write)
-    os.close(write)
-    answer: "list[bytes]" = []
-    os.set_blocking(read, False)
-
-    def readable() -> None:
-        try:
-            data = os.read(read, 1 << 16)
-        except (BlockingIOError, InterruptedError):
-            return
-        if data:
-            answer.append(data)
-            return
-        loop.forget(read)
-        os.close(read)
-        try:
-            done(jsontext.loads(b"".join(answer).decode("utf-8", "surrogateescape")))
-        except ValueError:
-            done({"error": {"code": "keeper-failed", "message": "the run's keeper did not start"}})
-
-    loop.add_reader(read, readable)
-
-
-def _detach(runs: str, order: Order, report: int) -> "NoReturn":
-    """In the forked child: leaves the agent's session, descriptors and signals, and becomes the keeper."""
-    try:
-        os.setsid()
-        if os.fork():
-            os._exit(0)
-        # Garbage of the agent would close numbers that are ours by then.
-        gc.collect()
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        _close_all_but(report)
-        os.chdir("/")
-        os.umask(0o077)
-        _keep(runs, order, report)
-    except BaseException as error:  # the last thing a keeper can do for its starter
-        _tell(report, {"error": {"code": "keeper-failed", "message": "%s: %s" % (type(error).__name__, error)}})
-    os._exit(1)
-
-
-def _close_all_but(report: int) -> None:
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in range(3):
-        os.dup2(null, number)
-    try:
-        open_now = [int(name) for name in os.listdir("/proc/self/fd")]
-    except OSError:
-        open_now = list(range(3, 4096))
-    for fd in open_now:
-        if fd > 2 and fd != report:
-            try:
-                os.close(fd)
-            except OSError:
-                pass
-
-
-def _tell(report: int, value: "dict[str, Any]") -> None:
+def tell_starter(report: int, value: "dict[str, Any]") -> None:
     try:
         os.write(report, jsontext.dumps(value).encode("utf-8", "surrogateescape"))
         os.close(report)
     except OSError:
         pass  # the agent is gone: the run goes on
-
-
-def _keep(runs: str, order: Order, report: int) -> "NoReturn":
-    now = time.time()
-    while True:
-        folder = records.Folder(runs, records.new_id(now))
-        try:
-            folder.create()
-            break
-        except FileExistsError:
-            continue
-    lock = -1
-    try:
-        lock = folder.lock()
-        keeper = Keeper(folder, order, report, now)
-    except BaseException as error:
-        number = getattr(error, "errno", None)
-        code = getattr(error, "code", "keeper-failed")
-        folder.remove()
-        _tell(report, {"error": {"code": code, "message": str(error), "errno": getattr(error, "number", number)}})
-        os._exit(1)
-    try:
-        keeper.loop.run()
-    except BaseException as error:  # a defect of ours: say it in the record, and leave nothing behind
-        keeper.fail(error)
-    os.close(lock)
-    os._exit(0)
 
 
 class Keeper:
@@ -256,12 +138,12 @@ class Keeper:
     def _launched(self, error: "launch.LaunchError | None") -> None:
         if error is not None:
             self.folder.remove()
-            _tell(self._report, {"error": {"code": error.code, "message": str(error), "errno": error.number}})
+            tell_starter(self._report, {"error": {"code": error.code, "message": str(error), "errno": error.number}})
             os._exit(1)
         self.record["state"] = "running"
         self.record["pid"] = self.pid
         self._write_record()
-        _tell(self._report, {"record": self.record})
+        tell_starter(self._report, {"record": self.record})
         if self._status is not None:
             self._exited(self._status)
 
@@ -505,172 +387,3 @@ def signal_name(number: int) -> str:
 
 def _no_input() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-
-
-class Output:
-    """One descriptor of the program, into the spool."""
-
-    def __init__(self, keeper: Keeper, fd: int, stream: int) -> None:
-        self.keeper = keeper
-        self.fd = fd
-        self.stream = stream
-        self.last = keeper.loop.now()
-        self._pace = Pace(keeper.loop.now)
-        os.set_blocking(fd, False)
-        keeper.loop.add_reader(fd, self._readable)
-
-    def pending(self) -> int:
-        return terminal.pending(self.fd) if self.fd >= 0 else 0
-
-    def _readable(self) -> None:
-        if self.fd < 0:
-            return
-        pieces = []
-        size = 0
-        ended = False
-        while size < _TURN:
-            try:
-                data = os.read(self.fd, _READ)
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError:  # EIO: nobody has the terminal open any more
-                ended = True
-                break
-            if not data:
-                ended = True
-                break
-            pieces.append(data)
-            size += len(data)
-        if size:
-            self.last = self.keeper.loop.now()
-            self.keeper.wrote(self.stream, b"".join(pieces))
-        if ended:
-            self.keeper.loop.forget(self.fd)
-            if self.fd == self.keeper.master:
-                self.keeper.master = -1
-            os.close(self.fd)
-            self.fd = -1
-        elif self._pace.pause(size):
-            self.keeper.loop.remove_reader(self.fd)
-            self.keeper.loop.call_later(PAUSE, self._rested)
-
-    def _rested(self) -> None:
-        if self.fd >= 0:
-            self.keeper.loop.add_reader(self.fd, self._readable)
-
-
-class InputChannel(Channel):
-    """One attached client that may write to the program."""
-
-    def __init__(self, client: "Client", id: int) -> None:
-        Channel.__init__(self, client.peer, id)
-        self._keeper = client.keeper
-        self._inlet: "Inlet | None" = None
-        if self._keeper.stdin >= 0:
-            fd = os.dup(self._keeper.stdin)
-            self._inlet = Inlet(self._keeper.loop, fd, window(client.peer, id), self._keeper.close_stdin)
-
-    def received(self, stream: int, data: bytes) -> None:
-        if self._inlet is not None:
-            self._inlet.put(data)
-        else:  # the program's input has ended: taken and thrown away, so that the sender is never stuck
-            window(self.peer, self.id)(len(data))
-
-    def received_eof(self, stream: int) -> None:
-        if self._inlet is not None:
-            self._inlet.put_eof()
-
-    def close_input(self) -> None:
-        if self._inlet is not None:
-            self._inlet.close()
-            self._inlet = None
-
-    def closed(self) -> None:
-        Channel.closed(self)
-        self.close_input()
-
-
-class Client:
-    """One agent that is connected to this keeper."""
-
-    def __init__(self, keeper: Keeper, sock: socket.socket) -> None:
-        self.keeper = keeper
-        self.table = Table()
-        self.follows = False
-        self.told = -1
-        self._pushed = 0  # the offset up to which unstored output was sent
-        self._pushing = False
-        self.ends: "list[Any]" = []
-        self._sock = sock
-        fd = sock.fileno()
-        self.peer = Peer(keeper.loop, fd, fd, sock, self._frame, self._ended)
-
-    def _ended(self, reason: str) -> None:
-        self.keeper.left(self)
-        self._sock.close()
-
-    def _frame(self, kind: int, channel: int, payload: bytes) -> None:
-        if kind != frames.REQUEST:
-            before = len(self.table.channels)
-            self.table.frame(kind, channel, payload)
-            if len(self.table.channels) != before:
-                self.keeper.changed()
-            return
-        params = frames.decode_json(payload)
-        id = params.get("id")
-        try:
-            self._request(id, str(params.get("op")), params)
-        except (ValueError, TypeError, KeyError) as error:
-            self.peer.fail(id, "bad-request", str(error))
-
-    def _request(self, id: "Any", op: str, params: "dict[str, Any]") -> None:
-        keeper = self.keeper
-        if op == "watch":
-            self.peer.reply(id, {"v": records.VERSION, "record": keeper.record, "size": keeper.spool.end})
-        elif op == "follow":
-            self.follows = bool(params.get("on", True))
-            if self.follows:
-                self.told = -1
-                self._pushed = 0
-                self.push_unstored()
-            self.peer.reply(id, {"size": keeper.spool.end})
-            keeper.tell_sizes()
-        elif op == "attach":
-            self.table.open(InputChannel(self, int(params["channel"])))
-            self.peer.reply(id, {})
-            keeper.changed()
-        elif op == "signal":
-            keeper.signal(launch.valid_signal(params.get("signal")))
-            self.peer.reply(id, {})
-        elif op == "resize":
-            keeper.resize(int(params["rows"]), int(params["columns"]))
-            self.peer.reply(id, {})
-        elif op == "end":
-            self.ends.append(id)
-            keeper.end(bool(params.get("force")))
-        else:
-            self.peer.fail(id, "unknown-op", "this keeper does not know %r" % op)
-
-    def push_unstored(self) -> None:
-        """Output that the disk refused: only who listens now can have it, and only as fast as he takes it."""
-        if not self.follows or self._pushing:
-            return
-        for offset, stream, data in list(self.keeper.spool.ring):
-            for at in range(max(0, self._pushed - offset), len(data), frames.CHUNK):
-                if self.peer.congested:
-                    self._pushing = True
-                    self.peer.when_clear(self._push_on)
-                    return
-                part = data[at : at + frames.CHUNK]
-                self._pushed = offset + at + len(part)
-                head = (offset + at).to_bytes(8, "big") + bytes((stream,))
-                self.peer.control(frames.encode(frames.DATA, 0, head + part))
-
-    def _push_on(self) -> None:
-        self._pushing = False
-        self.push_unstored()
-
-    def close_inputs(self) -> None:
-        for channel in self.table.channels.values():
-            if isinstance(channel, InputChannel):
-                channel.close_input()

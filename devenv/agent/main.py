@@ -10,13 +10,14 @@ import select
 import socket
 import sys
 
-from . import frames, runs
-from .agent import Agent
-from .loop import Loop
+from . import frames, place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from .agent import Agent
+    from .loop import Loop
 
 VERSION = 1
 _FEATURES = ("gaps", "run-stdin-null", "resolve", "connect-timeout")
@@ -39,13 +40,17 @@ def _serve() -> int:
     _inherit_nothing()
     decoder_rest, hello = _first_frame()
     sock, problem = _dial(hello)
-    state_path, kept = runs.place(str(hello.get("state") or "/var/lib/devenv"), os.getuid())
+    state_path, kept = place.place(str(hello.get("state") or "/var/lib/devenv"), os.getuid())
     answer = _about(state_path, kept)
     answer["direct"] = sock is not None
     answer["direct_error"] = problem
     answer["nonce"] = _nonce(str(hello.get("nonce") or ""))
-    loop = Loop()
     _write_all(1, frames.MAGIC + frames.encode_json(frames.REPLY, 0, {"id": hello["id"], "ok": True, "result": answer}))
+    # The rest is compiled while the host reads the answer.
+    from .agent import Agent
+    from .loop import Loop
+
+    loop = Loop()
     if sock is None:
         agent = Agent(loop, 0, 1, None, state_path)
     else:
@@ -125,7 +130,7 @@ def _nonce(path: str) -> str:
         return ""
 
 
-def _lifeline(loop: Loop, agent: Agent) -> None:
+def _lifeline(loop: "Loop", agent: "Agent") -> None:
     """In the direct tier stdin says only whether the host still holds the exec."""
     os.set_blocking(0, False)
 

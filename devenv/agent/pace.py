@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from typing import Callable
 
 _BURST = 32.0  # small reads in a row before gathering starts
-_RATE = 100.0  # small reads a second in the long run
-PAUSE = 0.01  # seconds; a pipe holds 64 KiB, so gathering never costs throughput below 6 MB/s
-ENOUGH = 1 << 14  # bytes in one go that show that gathering would only cost throughput
+_RATE = 20.0  # small reads a second in the long run
+PAUSE = 0.02  # seconds; a pipe holds 64 KiB, so gathering costs no throughput
+ENOUGH = 1 << 15  # bytes in one go that show that gathering would only cost throughput
 
 
 class Pace:

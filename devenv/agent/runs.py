@@ -5,10 +5,9 @@ lost.
 """
 
 import binascii
-import os
 import signal
 
-from . import descendants, keeper, launch, records, spool
+from . import descendants, launch, records, spool
 from .attach import AttachChannel
 from .watch import Watch
 
@@ -136,7 +135,9 @@ class Runs:
         run = params.get("run")
         if not isinstance(run, dict):
             raise ValueError("run must be an object")
-        order = keeper.Order(run)
+        from . import detach, order  # with the keeper they are the biggest part: read when the first run starts
+
+        wanted = order.Order(run)
         if not self.path:
             raise RunError("no-state", "no folder in the container can be written: runs have no place")
 
@@ -149,7 +150,7 @@ class Runs:
                 error = answer.get("error") or {}
                 fail(str(error.get("code")), str(error.get("message")), error.get("errno"))
 
-        keeper.start(self.loop, self.path, order, done)
+        detach.start(self.loop, self.path, wanted, done)
 
     def list(self) -> "list[dict[str, Any]]":
         found = []
@@ -284,37 +285,3 @@ class Runs:
     def close(self) -> None:
         for watch in list(self._watches.values()):
             watch.close()
-
-
-def place(state: str, uid: int) -> "tuple[str, bool]":
-    """(the folder of this user's state, whether it outlives the container); ("", False) when there is none.
-
-    A folder in a place that everyone can write is used only when it is ours, and no link.
-    """
-    private = "devenv-%d" % uid
-    for path, kept in (
-        (os.path.join(state, "u%d" % uid), True),
-        (os.path.join("/tmp", private), False),
-        (os.path.join("/dev/shm", private), False),
-    ):
-        if kept and not os.path.isdir(state):
-            continue
-        try:
-            try:
-                os.mkdir(path, 0o700)
-            except FileExistsError:
-                pass
-            info = os.lstat(path)
-            if info.st_uid != uid or (info.st_mode & 0o170000) != 0o040000:
-                continue
-            if info.st_mode & 0o077:
-                os.chmod(path, 0o700)
-            runs = os.path.join(path, "runs")
-            if not os.path.isdir(runs):
-                os.mkdir(runs, 0o700)
-            if not os.access(runs, os.W_OK):
-                continue
-        except OSError:
-            continue
-        return path, kept and os.path.ismount(state)
-    return "", False

@@ -1,7 +1,7 @@
 """The interpreters that the agent must run on, as far as this machine has them.
 
-`DEVENV_TEST_PYTHONS` (paths with `:` between) names them; else pyenv's versions are taken, found through `PYENV_ROOT` or
-`pyenv` on PATH; the interpreter that runs the tests always counts.
+`DEVENV_TEST_PYTHONS` (paths with `:` between) names them; else pyenv's versions are taken, found through
+`PYENV_ROOT` or `pyenv` on PATH; the interpreter that runs the tests always counts.
 """
 
 from __future__ import annotations

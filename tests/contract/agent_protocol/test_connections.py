@@ -37,7 +37,7 @@ def serve() -> Iterator[Serve]:
                 while True:
                     sock, _ = listener.accept()
                     accepted.append(sock)
-                    with sock:
+                    with sock, contextlib.suppress(OSError):
                         handle(sock)
 
         thread = threading.Thread(target=accept)

@@ -169,7 +169,10 @@ def test_terminal_size_keyboard_and_resize(agent: Client) -> None:
 
 
 def test_control_c_reaches_the_program(agent: Client) -> None:
-    code = "import time\ntry:\n print('ready', flush=True); time.sleep(100)\nexcept KeyboardInterrupt:\n print('interrupted'); raise SystemExit(9)"
+    code = (
+        "import time\ntry:\n print('ready', flush=True); time.sleep(100)\n"
+        "except KeyboardInterrupt:\n print('interrupted'); raise SystemExit(9)"
+    )
     channel = agent.spawn([sys.executable, "-c", code], tty=(24, 80))
     channel.expect(b"ready")
     channel.send(b"\x03")

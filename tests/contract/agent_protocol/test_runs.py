@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from .client import CREDIT, AgentError, Client
-from .conftest import Connect, alive, wait_gone
+from .conftest import alive, wait_gone
 
 PRINT = "import sys, os, time\n"
 
@@ -225,7 +225,8 @@ def test_a_slow_client_stalls_neither_the_program_nor_others(agent: Client) -> N
 def test_what_it_left_behind_is_ended(agent: Client, victims: list[int]) -> None:
     """Workers that left the session, ignore the polite signals, or were orphaned by a double fork."""
     script = (
-        "sleep 1000 & echo $!; setsid sleep 1000 & echo $!; (setsid sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.1; done' &);"
+        "sleep 1000 & echo $!; setsid sleep 1000 & echo $!; "
+        "(setsid sh -c 'trap \"\" TERM; echo $$; while :; do sleep 0.1; done' &);"
         "sleep 0.5; exit 4"
     )
     record = agent.start(["sh", "-c", script])
@@ -373,7 +374,10 @@ def test_secrets_of_the_environment_are_not_in_the_record(one: Client) -> None:
 
 def test_keepers_stay_cheap(one: Client) -> None:
     """Ten thousand short lines must not cost ten thousand writes: the index stays far smaller than the output."""
-    code = "import os, time\nfor n in range(20000):\n os.write(1, b'a line of output\\n')\n if n % 100 == 0: time.sleep(0.01)"
+    code = (
+        "import os, time\nfor n in range(20000):\n os.write(1, b'a line of output\\n')\n"
+        " if n % 100 == 0: time.sleep(0.01)"
+    )
     record = one.start([sys.executable, "-c", code])
     final = one.ended(record["id"])
     assert final["size"] == 340_000
