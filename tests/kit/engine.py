@@ -100,7 +100,8 @@ def answers() -> bool:
 class PrivateEngine:
     """An engine of a test's own, to be killed and restarted: other tests' containers are not touched.
 
-    It has no network of its own setting-up (`--bridge none`, no iptables), so containers run without network.
+    It lives in a network namespace of its own and sets up nothing there (`--bridge none`, no iptables), so its
+    containers have no network.
     Needs root. Use `private_engine()`.
     """
 
@@ -124,6 +125,9 @@ class PrivateEngine:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    # Without a bridge, a daemon removes docker0 where it starts: that is the other engine's.
+                    "unshare",
+                    "--net",
                     "dockerd",
                     f"--host={self.host}",
                     f"--data-root={self.folder / 'data'}",
