@@ -48,6 +48,15 @@ def small_dumps(value: "Any") -> str:
     raise TypeError("not a JSON value: %r" % type(value))
 
 
+def _is_number(word: str) -> bool:
+    """RFC 8259, section 6; `word` has digits, signs, points and the letter e only."""
+    mantissa, letter, exponent = word.replace("E", "e").partition("e")
+    whole, point, fraction = (mantissa[1:] if mantissa.startswith("-") else mantissa).partition(".")
+    if not whole.isdigit() or (len(whole) > 1 and whole[0] == "0") or (point and not fraction.isdigit()):
+        return False
+    return not letter or (exponent[1:] if exponent[:1] in ("+", "-") else exponent).isdigit()
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
@@ -116,10 +125,9 @@ class _Reader:
         while self.text[self.at : self.at + 1] and self.text[self.at] in "+-0123456789.eE":
             self.at += 1
         word = self.text[start : self.at]
-        try:
-            return float(word) if set(word) & set(".eE") else int(word)
-        except ValueError:
-            raise self.fail("expected a value") from None
+        if not _is_number(word):
+            raise self.fail("expected a value")
+        return float(word) if set(word) & set(".eE") else int(word)
 
     def string(self) -> str:
         self.take('"')
