@@ -104,18 +104,22 @@ class Forwarder:
         self._serving: set[asyncio.Task[None]] = set()
         self._closed = False
         self._loop = asyncio.get_running_loop()
+        self._awake = False
         listening.raise_descriptor_limit()
-        for configured in settings.configured:
-            self._add_configured(configured)
 
     # --- the container and the link
 
     def set_container(self, container: ContainerSnapshot | None) -> None:
-        """Tells which ports the engine publishes, and whether the container has a network of its own."""
+        """Tells which ports the engine publishes, and whether the container has a network of its own.
+
+        Configured ports are bound from the first container or link on: before, their numbers may be needed by the
+        engine itself, to publish them.
+        """
         if container is None:
             return
         self._published = published_ports(container)
         self._direct = container.network_mode == "host"
+        self._wake()
         for forward in self._forwards.values():
             self._reconsider(forward)
         self._change()
@@ -129,6 +133,7 @@ class Forwarder:
         if link is None:
             self._lose_listing()
             return
+        self._wake()
         self._unsubscribe = link.subscribe(self._on_event)
         try:
             answer = await link.request("ports.list")
@@ -260,16 +265,19 @@ class Forwarder:
                 continue
             opened.setblocking(False)
             self._adopted.setdefault(host_port, []).append(opened)
-        for configured in self._settings.configured:
-            forward = self._forwards.get(_name(configured.host, configured.port))
-            if forward is None or forward.listener is None:
-                self._add_configured(configured)
+        self._wake()
 
     def drop_unclaimed(self) -> None:
         """Closes adopted sockets that nothing uses, once everything is exposed again."""
         self._close_adopted()
 
     # --- listening
+
+    def _wake(self) -> None:
+        if not self._awake:
+            self._awake = True
+            for configured in self._settings.configured:
+                self._add_configured(configured)
 
     def _add_configured(self, configured: ConfiguredPort) -> None:
         name = _name(configured.host, configured.port)

@@ -24,7 +24,7 @@ from devenv.link.transport import HIGH_WATER
 
 NONCE = "nonce"
 TOKEN_BYTES = 32
-_TOKEN_TEXT = 2 * TOKEN_BYTES
+_NONCE_TEXT = 32  # characters that a nonce of any maker has at least
 _PATH_LIMIT = 100  # of 107 that a unix socket's address takes
 _FDS_PER_READ = 8
 _READ = 512 << 10
@@ -52,7 +52,7 @@ def read_nonce(pub: pathlib.Path) -> str:
     path = pub / NONCE
     with contextlib.suppress(FileNotFoundError):
         text = path.read_text(encoding="ascii").strip()
-        if len(text) == _TOKEN_TEXT:
+        if len(text) >= _NONCE_TEXT:
             return text
     text = secrets.token_hex(TOKEN_BYTES)
     fresh = pub / f".{NONCE}-{secrets.token_hex(4)}"

@@ -94,6 +94,7 @@ async def make(tmp_path: pathlib.Path) -> AsyncIterator[Make]:
             notes.append if notes is not None else lambda text: None,
         )
         made.append(forwarder)
+        forwarder.set_container(snapshot())
         return forwarder
 
     yield create
@@ -295,6 +296,17 @@ async def test_a_configured_port_that_is_published_is_forwarded_only_while_it_do
     link.lose()
     await forwarder.set_link(None)
     assert forwarder.table()[0].host_port == view.host_port  # nothing is known now: nothing changes
+
+
+async def test_numbers_are_left_to_the_engine_until_there_is_a_container(tmp_path: pathlib.Path) -> None:
+    number = _free()
+    settings = ForwardSettings(configured=(ConfiguredPort(number),))
+    forwarder = Forwarder("key", tmp_path / "ports.json", settings, time.monotonic, lambda: None)
+    with socket.socket() as engine:
+        engine.bind(("127.0.0.1", number))
+    forwarder.set_container(snapshot())
+    assert forwarder.table()[0].host_port == number
+    await forwarder.close()
 
 
 async def test_a_door_asks_for_its_target_at_each_connection(make: Make, service: Service, link: FakeLink) -> None:
