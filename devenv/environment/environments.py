@@ -13,7 +13,7 @@ import fcntl
 import os
 import pathlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from devcontainer import identity, workspace
 from devenv.api.context import ClientContext
@@ -244,15 +244,15 @@ class Environments:
         effective = adopt.effective(target, container, self.owner)
         user, mode, folder = effective.remote_user, effective.merged.probe, target.workspace_folder
         cache = ProbeCache(self.folder(target.key))
-        key = probe.cache_key(container, user, mode, folder, await _stamps(link, folder))
-        answer = cache.load(key, container.env)
+        key, files = probe.cache_key(container, user, mode, folder), await _stamps(link, folder)
+        answer = cache.load(key, files, container.env)
         note = ""
         if answer is None:
             answer, slow = await probe.run(engine, container.id, user=user, mode=mode, folder=folder)
             if slow:
                 note = f"the shell's start-up files took longer than {probe.LIMIT:.0f} s and were left out"
             if answer.env is not None and not slow:
-                cache.save(key, container.env, answer)
+                cache.save(key, files, container.env, answer)
         env = dict(answer.env) if answer.env is not None else dict(container.env)
         if answer.venv:
             env = probe.activate(env, answer.venv)
@@ -355,7 +355,7 @@ class _Silent:
     def note(self, text: str, *, level: str = "info") -> None: ...
 
 
-async def _stamps(link: Link | None, folder: str) -> object:
+async def _stamps(link: Link | None, folder: str) -> dict[str, list[Any]] | None:
     """Times and sizes of the start-up files, through the agent; without one a probe holds for one container start."""
     if link is None or link.closed:
         return None

@@ -201,7 +201,12 @@ def container_plan(
             args += ["-e", f"{variable}={value}"]
     if merged.container_user:
         args += ["-u", merged.container_user]
-    if not has_option(run_args, "--shm-size", "--ipc") and "/dev/shm" not in {m.target for m in merged.mounts}:
+    foreign_ipc = (option(run_args, "--ipc") or "").startswith(("host", "container:"))
+    if (
+        not has_option(run_args, "--shm-size")
+        and not foreign_ipc
+        and "/dev/shm" not in {m.target for m in merged.mounts}
+    ):
         # 64 MB, the engine's default, stops DataLoader workers; tmpfs takes only what is used.
         size = min(_SHM_MOST, info.memory // 2) if info.memory else _GIB
         args.append(f"--shm-size={max(64, size // 1024**2)}m")

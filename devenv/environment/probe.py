@@ -210,25 +210,29 @@ async def _kill(engine: Engine, container: str, pid: int) -> None:
 
 
 class ProbeCache:
-    """`probe.json` of an environment: the last answer, valid for one container, start, user and mode."""
+    """`probe.json` of an environment: the last answer, valid for one container, start, user and mode, and as long as
+    the start-up files stay as they were. `files` tells their sizes and times; None: nobody could look."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._path = folder / "probe.json"
 
-    def load(self, key: str, base: Mapping[str, str]) -> Answer | None:
+    def load(self, key: str, files: object, base: Mapping[str, str]) -> Answer | None:
         try:
             kept: dict[str, Any] = json.loads(self._path.read_text(encoding="utf-8"))
-            if kept["key"] != key:
+            if kept["key"] != key or (None not in (files, kept["files"]) and kept["files"] != files):
                 return None
+            if files is not None and kept["files"] is None:
+                write_atomic(self._path, json.dumps({**kept, "files": files}, indent=1) + "\n")
             env = {k: v for k, v in base.items() if k not in set(kept["removed"])} | kept["added"]
             return Answer(kept["shell"], env, kept["python"], kept["python_version"], kept["machine"], kept["venv"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def save(self, key: str, base: Mapping[str, str], answer: Answer) -> None:
+    def save(self, key: str, files: object, base: Mapping[str, str], answer: Answer) -> None:
         env = answer.env or {}
         kept = {
             "key": key,
+            "files": files,
             "added": {k: v for k, v in env.items() if base.get(k) != v},
             "removed": [k for k in base if k not in env],
             "shell": answer.shell,
@@ -243,9 +247,8 @@ class ProbeCache:
         self._path.unlink(missing_ok=True)
 
 
-def cache_key(container: ContainerSnapshot, user: str, mode: str, folder: str, files: object) -> str:
-    """Changes when the answer may have changed. `files` tells sizes and times of the shell's start-up files."""
-    text = json.dumps([container.id, container.started_at, user, mode, folder, files], sort_keys=True, default=str)
+def cache_key(container: ContainerSnapshot, user: str, mode: str, folder: str) -> str:
+    text = json.dumps([container.id, container.started_at, user, mode, folder])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

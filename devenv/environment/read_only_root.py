@@ -12,6 +12,8 @@ from devenv.engine.port import BuildRequest, Engine, ImageSnapshot, Progress
 from devenv.environment import users
 from devenv.environment.users import Account, HostUser
 
+_SCRATCH = "devenv.scratch"
+
 
 def image_name(key: str) -> str:
     return f"devenv-{key}-uid:latest"
@@ -21,8 +23,10 @@ async def derive(
     engine: Engine, image: ImageSnapshot, reference: str, key: str, user: str, host: HostUser, progress: Progress
 ) -> tuple[str, Account | None]:
     """(reference to create from, the account there). The reference is the given one when nothing has to change."""
+    for left in await engine.find({_SCRATCH: key}):  # of an `up` that was killed here
+        await engine.remove(left.id, force=True, volumes=True)
     probe = await engine.create(
-        ["--pull", "never", "--label", f"devenv.scratch={key}", "--entrypoint", "/bin/sh", reference]
+        ["--pull", "never", "--label", f"{_SCRATCH}={key}", "--entrypoint", "/bin/sh", reference]
     )
     try:
         passwd, group = await users.read_accounts(engine, probe)

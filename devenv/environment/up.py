@@ -19,10 +19,13 @@ from devenv.engine.port import ContainerSnapshot, Engine, EngineInfo, ImageSnaps
 from devenv.environment import adopt, hooks, link_folder, plan, properties, read_only_root, state_volume, users
 from devenv.environment.environments import Environments, UpResult
 from devenv.environment.plan import ContainerPlan, Plan, Step, StepKind, UpOptions
+from devenv.environment.probe import ProbeCache
 from devenv.environment.records import Record
 from devenv.environment.target import Target, host_variables
 from devenv.environment.users import HostUser
 from devenv.errors import ConfigError, ContainerGone, DevenvError, EngineError, ImageMissing, Refused
+
+_REMOVAL = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between looks at a container that is being removed
 
 
 class Up:
@@ -219,7 +222,8 @@ class Up:
             if container is not None:
                 self._progress.done("create", detail="it is there already")
                 return container, False
-            made = self._container_plan(image, info, image_reference=reference, tail=self._tail)
+            if await self._engine.inspect(made.name) is not None:  # another owner's
+                made = self._container_plan(image, info, image_reference=reference, tail=self._tail)
             identity = await self._engine.create(made.args, env=made.secret_env)
         except EngineError as error:
             self._progress.done("create", ok=False)
@@ -319,13 +323,18 @@ class Up:
         return f"-{user}-{machine[:6]}"
 
     async def _other(self, made: ContainerPlan) -> ContainerSnapshot | None:
-        """The container that has the name; None when it belongs to another owner.
+        """The container that has the name; None when it belongs to another owner, or has gone meanwhile.
 
         Ours can only be one whose `up` was killed while the engine made it: we hold the environment's lock.
         """
         container = await self._engine.inspect(made.name)
+        for delay in _REMOVAL:
+            if container is None or container.status != "removing":
+                break
+            await asyncio.sleep(delay)  # it keeps its name until it is gone; no subscription is held for this
+            container = await self._engine.inspect(made.name)
         if container is None:
-            raise ContainerGone(f"container {made.name} came and went", "run `devenv up` again")
+            return None
         if adopt.is_foreign(container.labels, self._rooms.owner):
             return None
         if not adopt.same_project(container.labels, self._target):
@@ -411,6 +420,8 @@ class Up:
         )
         if stages:
             self._file.save(self._record)
+        if any(effective.merged.hooks.get(stage) for stage in stages):
+            ProbeCache(rooms.folder(target.key)).forget()  # a hook may have changed what the user's shell reads
         differences = (
             [] if created else await rooms.differences(target, self._engine, container, self._record, effective)
         )

@@ -221,11 +221,17 @@ async def test_a_dockerfile(site: Site) -> None:
     assert await site.run(rebuilt, "cat /more") == "more"
 
 
-async def test_a_failing_build_names_its_step_and_keeps_the_old_container(site: Site) -> None:
+@pytest.mark.parametrize("builder", [(0, 13), (0, 12), None], ids=["rawjson", "plain", "classic"])
+async def test_a_failing_build_names_its_step_and_keeps_the_old_container(
+    site: Site, builder: tuple[int, int] | None
+) -> None:
+    site.engine._buildx_known, site.engine._buildx = True, builder
     dockerfile = "FROM devenv-rig/busybox:latest\n"
     site.configure({"build": {"dockerfile": "Dockerfile"}}, {".devcontainer/Dockerfile": dockerfile})
     first = await site.up()
-    (site.root / ".devcontainer/Dockerfile").write_text(dockerfile + "RUN echo first && echo the reason >&2 && false\n")
+    (site.root / ".devcontainer/Dockerfile").write_text(
+        dockerfile + "RUN echo first >&2 && echo the reason >&2 && false\n"
+    )
     with pytest.raises(BuildFailed, match="RUN echo first") as caught:
         await site.up(rebuild=True)
     assert caught.value.details["lines"] == ["first", "the reason"]

@@ -130,3 +130,25 @@ async def test_the_cache_holds_only_what_the_shell_added(site: Site, shell: Call
     assert restarted is not None
     await rooms.probe(target, restarted, engine=site.engine)  # another start: asked again
     assert len([call for call in site.engine.calls if call[0] == "exec"]) == len(execs) + 1
+
+
+def test_the_cache_notices_changed_start_up_files(tmp_path: pathlib.Path) -> None:
+    cache = probe.ProbeCache(tmp_path)
+    answer = probe.Answer("/bin/sh", {"A": "1"}, "/usr/bin/python3", "3.11.2", "x86_64")
+    cache.save("k", None, {}, answer)
+    assert cache.load("other", None, {}) is None
+    assert cache.load("k", {"/etc/profile": [1, 2]}, {}) == answer  # the first look at the files
+    assert cache.load("k", {"/etc/profile": [1, 2]}, {}) == answer
+    assert cache.load("k", None, {}) == answer
+    assert cache.load("k", {"/etc/profile": [1, 3]}, {}) is None
+    cache.forget()
+    assert cache.load("k", None, {}) is None
+
+
+def test_the_cache_gives_the_containers_own_values_back(tmp_path: pathlib.Path) -> None:
+    cache = probe.ProbeCache(tmp_path)
+    base = {"SECRET": "s3cret", "GONE": "x", "PATH": "/bin"}
+    cache.save("k", None, base, probe.Answer("/bin/sh", {"SECRET": "s3cret", "PATH": "/opt:/bin", "NEW": "n"}))
+    assert "s3cret" not in (tmp_path / "probe.json").read_text()
+    found = cache.load("k", None, base)
+    assert found is not None and found.env == {"SECRET": "s3cret", "PATH": "/opt:/bin", "NEW": "n"}
