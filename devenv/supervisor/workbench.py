@@ -225,6 +225,15 @@ class Workbench:
 
     # --- figures ---
 
+    async def refresh_runs(self) -> None:
+        """The newest records, sizes and all. Between links what is known stands."""
+        if not self.running or self.no_python:
+            return
+        with contextlib.suppress(LinkError, NotUp):
+            link = await self.link()
+            for record in await link.request("runs.list"):
+                self.runs.update(record)
+
     async def sample_usage(self) -> None:
         """CPU and memory for whoever watches; asked for every two seconds by the watchers' own loop."""
         link = self.current_link
@@ -234,6 +243,8 @@ class Workbench:
         with contextlib.suppress(DevenvError):
             figures = await link.request("stats")
             self._usage = (time.monotonic(), self._usage[2] if self._usage else figures, figures)
+            if self.runs.live():
+                await self.refresh_runs()
 
     @property
     def usage(self) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:

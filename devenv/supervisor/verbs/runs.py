@@ -10,7 +10,6 @@ from devenv.api.context import ClientContext
 from devenv.api.messages import AttachArgs, InputArgs, KillArgs, ReadArgs, RerunArgs, RunArgs, RunRef, RunsArgs
 from devenv.api.views import RunView
 from devenv.errors import LinkError, NotFound, NotUp
-from devenv.link.port import WindowSize
 from devenv.runs.history import find, to_view
 from devenv.runs.spec import RunSpec
 from devenv.supervisor.connection import Connection
@@ -18,6 +17,8 @@ from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.relay import ClientStream
 from devenv.supervisor.workbench import Workbench
+
+_RETRY = (0.0, 0.05, 0.2, 0.5, 1.0)  # seconds before a run is joined again over the next link
 
 
 class RunVerbs:
@@ -79,31 +80,36 @@ class RunVerbs:
         input: bool = True,
     ) -> Mapping[str, Any]:
         """Streams a run to its end, over as many links as it takes; its record."""
-        client = ClientStream(connection)
         start = 0
-        record: Mapping[str, Any] | None = None
-        while record is None:
-            size = WindowSize(ctx.rows, ctx.columns) if tty and ctx.rows and ctx.columns else None
-            try:
-                link = await bench.link()
-                known = bench.runs.get(run)
-                if not client.sent and tail is not None and known is not None:
-                    fresh = await link.request("runs.get", run=run)
-                    start = max(0, int(fresh["size"]) - tail)
-                channel = await link.attach(run, offset=start + sum(client.sent.values()), input=input, size=size)
-                record = (await client.run(channel)).get("record")
-            except (LinkError, NotUp):
-                known = bench.runs.get(run)
-                if known is not None and known["state"] not in ("starting", "running"):
-                    record = known
-                elif not bench.running:
-                    record = bench.runs.get(run) or {"state": "lost", "reason": "the container is gone"}
-                elif bench.no_python:
-                    raise
-        return record
+        attempt = 0
+        async with ClientStream(connection, ctx) as client:
+            while True:
+                try:
+                    link = await bench.link()
+                    known = bench.runs.get(run)
+                    if not client.sent and tail is not None and known is not None:
+                        fresh = await link.request("runs.get", run=run)
+                        start = max(0, int(fresh["size"]) - tail)
+                    offset = start + sum(client.sent.values())
+                    channel = await link.attach(run, offset=offset, input=input, size=client.size if tty else None)
+                    record: Mapping[str, Any] | None = (await client.run(channel)).get("record")
+                    if record is not None:
+                        return record
+                except (LinkError, NotUp):
+                    known = bench.runs.get(run)
+                    if known is not None and known["state"] not in ("starting", "running"):
+                        return known
+                    if not bench.running:
+                        return bench.runs.get(run) or {"state": "lost", "reason": "the container is gone"}
+                    if bench.no_python:
+                        raise
+                # An agent that does not answer tells nobody when it will again.
+                await client.pause(_RETRY[min(attempt, len(_RETRY) - 1)])
+                attempt += 1
 
     async def runs(self, args: RunsArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
+        await bench.refresh_runs()
         views = [to_view(record) for record in bench.runs.all()]
         if not args.all:
             views = [view for view in views if view.kind != "service"][:20]
@@ -111,6 +117,7 @@ class RunVerbs:
 
     async def logs(self, args: AttachArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
+        await bench.refresh_runs()
         record = find(bench.runs.all(), args.run)
         bench.require_running()
         if args.follow:
@@ -143,6 +150,7 @@ class RunVerbs:
     async def attach(self, args: AttachArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
         bench.require_running()
+        await bench.refresh_runs()
         record = self._live(bench, args)
         connection.start_stream()
         connection.note(f"{record['name']} ({record['id']})" + ("; Ctrl-] d detaches" if ctx.rows else ""))
@@ -162,6 +170,7 @@ class RunVerbs:
     async def kill(self, args: KillArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
         bench.require_running()
+        await bench.refresh_runs()
         record = self._live(bench, args)
         link = await bench.link()
         if args.signal is not None:
