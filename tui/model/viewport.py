@@ -98,13 +98,13 @@ class Viewport:
         index = self._index(anchor.offset)
         ink = self.window.ink_before(pieces[index].start)
         out: list[VisualRow] = []
-        skip = anchor.row if pieces[index].start == anchor.offset else 0
+        skip = min(anchor.row, self._count(pieces[index]) - 1) if pieces[index].start == anchor.offset else 0
         while index < len(pieces) and len(out) < self.height + skip:
             piece = pieces[index]
             wrapped, ink = self._draw(piece, ink)
             out += [VisualRow(Anchor(piece.start, n), parts) for n, parts in enumerate(wrapped)]
             index += 1
-        return out[min(skip, max(0, len(out) - 1)) :][: self.height]
+        return out[skip:][: self.height]
 
     def scroll(self, delta: int) -> int:
         """Moves by `delta` rows (negative: up). Returns the rows that could not be moved because none are held.
@@ -128,9 +128,15 @@ class Viewport:
         self.anchor = Anchor(pieces[index].start, min(max(row, 0), self._count(pieces[index]) - 1))
         bottom = self._bottom()
         if bottom is not None and delta > 0 and self.anchor >= bottom:
-            missing = max(missing, 0)
+            missing = 0 if self.window.at_end else missing + self._between(bottom, self.anchor)
             self.anchor = None if self.window.at_end else bottom
         return missing
+
+    def _between(self, upper: Anchor, lower: Anchor) -> int:
+        """How many rows `lower` stands under `upper`."""
+        pieces = self.window.pieces()
+        skipped = pieces[self._index(upper.offset) : self._index(lower.offset)]
+        return sum(self._count(piece) for piece in skipped) + lower.row - upper.row
 
     def hold(self) -> None:
         """Stops following, where it is now."""

@@ -17,6 +17,7 @@ LONG = 4096  # bytes: a longer line is drawn in parts of this size
 
 _SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
 _CUT = re.compile(rb"\x1b(\[[0-9;:?<=>]*)?$")
+_SLACK = 64  # bytes: a boundary this near to the start of a part is left out
 _LOOK_BACK = 4096  # bytes searched for the colour in force
 
 
@@ -93,7 +94,7 @@ class Window:
 
     def ink_before(self, offset: int) -> Ink:
         """The colour in force at `offset`, as far as the bytes just before it tell."""
-        high = offset - self.base
+        high = max(0, offset - self.base)
         low = max(0, high - _LOOK_BACK)
         low = max(low, self.data.rfind(b"\x1b[0m", low, high), self.data.rfind(b"\x1b[m", low, high))
         ink = PLAIN
@@ -105,7 +106,7 @@ class Window:
         data, base = self.data, self.base
         pieces: list[Piece] = []
         if self.gap is not None and base == self.gap[1]:
-            pieces.append(Piece(base, base, self.gap[1] - self.gap[0]))
+            pieces.append(Piece(self.gap[0], self.gap[0], self.gap[1] - self.gap[0]))
         start = 0
         if base:  # a first character that lost its head
             while start < min(3, len(data)) and data[start] & 0xC0 == 0x80:
@@ -134,7 +135,7 @@ class Window:
             return
         start = max(start, data.rfind(b"\r", start, stop) + 1)
         while start < stop:
-            end = ((base + start) // LONG + 1) * LONG - base
+            end = ((base + start + _SLACK) // LONG + 1) * LONG - base
             end = stop if end >= stop else self._whole(start, end)
             pieces.append(Piece(base + start, base + end))
             start = end
