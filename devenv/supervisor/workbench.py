@@ -95,7 +95,7 @@ class Workbench:
         self.adopted = adopted
         self.paths = WorkspacePaths(self.target.local_folder, workspace)
         if other or restarted:
-            await self._drop_links()
+            await self.drop_links()
             self.probed = None
             self.no_python = ""
         self.changes.touch()
@@ -129,7 +129,7 @@ class Workbench:
 
     async def _ended(self) -> None:
         """The container is down, or has been: what lived in it is gone."""
-        await self._drop_links()
+        await self.drop_links()
         self.runs.container_ended(time.time())
         if self.services is not None:
             self.services.container_ended()
@@ -172,6 +172,13 @@ class Workbench:
                 await self._bind(link)
             return link
 
+    async def use_tier(self, tier: Tier) -> None:
+        """The tier that was asked for, from now on; a link of another one is opened anew (runs never notice)."""
+        self.tier = tier
+        link = self.current_link
+        if tier is not Tier.AUTO and link is not None and link.tier is not tier:
+            await self.drop_links()
+
     async def _bind(self, link: Link) -> None:
         """The primary link: runs, ports and figures come over it."""
         link.subscribe(self._on_agent_event)
@@ -204,7 +211,8 @@ class Workbench:
             self.sessions.update([event["record"]])
         self.changes.touch()
 
-    async def _drop_links(self) -> None:
+    async def drop_links(self) -> None:
+        """Gives up every link; runs go on, `exec`s end."""
         links, self._links = self._links, {}
         await self.forwarder.set_link(None)
         self.sessions.set_link(None)
@@ -257,7 +265,7 @@ class Workbench:
 
     async def close(self) -> None:
         await self._background.close()
-        await self._drop_links()
+        await self.drop_links()
         await self.forwarder.close()
 
 

@@ -75,7 +75,7 @@ class EnvironmentVerbs:
     async def _bring_up(
         self, bench: Workbench, verb: str, args: UpArgs, ctx: ClientContext, telling: Telling
     ) -> Snapshot:
-        bench.tier = _tier(args.tier)
+        await bench.use_tier(_tier(args.tier))
         options = _options(args, rebuild=verb == "rebuild" or args.rebuild)
         if options.rebuild and bench.running:
             await self._end_runs(bench, telling)
