@@ -45,16 +45,21 @@ def newest() -> str:
     return interpreters.available()[max(interpreters.available())]
 
 
+def end_all(python: str, path: pathlib.Path) -> None:
+    """Every run below the state folder `path`."""
+    if any(path.glob("u*/runs/*")):
+        with Client(python, path) as client:
+            for record in client.request("runs.list"):
+                client.request("runs.end", id=record["id"], force=True)
+
+
 @pytest.fixture
 def state(newest: str) -> Iterator[pathlib.Path]:
     """A folder for runs with a short path; every keeper in it is ended afterwards."""
     with tempfile.TemporaryDirectory(prefix="agent-", ignore_cleanup_errors=True) as name:
         path = pathlib.Path(name)
         yield path
-        if any(path.glob("u*/runs/*")):
-            with Client(newest, path) as client:
-                for record in client.request("runs.list"):
-                    client.request("runs.end", id=record["id"], force=True)
+        end_all(newest, path)
 
 
 Connect = Callable[..., Client]

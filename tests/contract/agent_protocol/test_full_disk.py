@@ -10,10 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from .client import Client
+from .conftest import end_all
 
 
 @pytest.fixture
-def small(state: pathlib.Path) -> Iterator[pathlib.Path]:
+def small(newest: str, state: pathlib.Path) -> Iterator[pathlib.Path]:
     """One MiB of disk."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
@@ -25,6 +26,7 @@ def small(state: pathlib.Path) -> Iterator[pathlib.Path]:
     if done.returncode:
         pytest.skip(f"cannot mount a tmpfs here: {done.stderr.strip()}")
     yield folder
+    end_all(newest, folder)  # while their folders can still be reached
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
