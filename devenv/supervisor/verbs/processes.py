@@ -54,7 +54,8 @@ class ProcessVerbs:
         size = WindowSize(ctx.rows or 24, ctx.columns or 80) if args.tty else None
         channel = await link.spawn(argv, env=env, cwd=cwd, tty=size, umask=ctx.umask)
         connection.start_stream()
-        connection.end(dict(await ClientStream(connection).run(channel)))
+        async with ClientStream(connection, ctx) as client:
+            connection.end(dict(await client.run(channel)))
         await connection.drain()
 
 

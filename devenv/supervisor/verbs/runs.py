@@ -10,6 +10,7 @@ from devenv.api.context import ClientContext
 from devenv.api.messages import AttachArgs, InputArgs, KillArgs, ReadArgs, RerunArgs, RunArgs, RunRef, RunsArgs
 from devenv.api.views import RunView
 from devenv.errors import LinkError, NotFound, NotUp
+from devenv.link.answers import AgentRefusal
 from devenv.runs.history import find, to_view
 from devenv.runs.spec import RunSpec
 from devenv.supervisor.connection import Connection
@@ -95,10 +96,10 @@ class RunVerbs:
                     record: Mapping[str, Any] | None = (await client.run(channel)).get("record")
                     if record is not None:
                         return record
+                except AgentRefusal:
+                    raise
                 except (LinkError, NotUp):
-                    known = bench.runs.get(run)
-                    if known is not None and known["state"] not in ("starting", "running"):
-                        return known
+                    # A run that has ended meanwhile may have more output than this client has seen: joined again too.
                     if not bench.running:
                         return bench.runs.get(run) or {"state": "lost", "reason": "the container is gone"}
                     if bench.no_python:
