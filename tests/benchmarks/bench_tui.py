@@ -75,13 +75,19 @@ class Terminal:
         os.close(self.fd)
 
 
-def first_screen(argv: list[str], word: bytes, repeat: int) -> float:
-    times: list[float] = []
+def first_screens(argv: list[str], word: bytes, repeat: int) -> tuple[float, float]:
+    """Medians of our first screen and the peer's, taken in turns so that both meet the same load of the machine."""
+    ours: list[float] = []
+    peers: list[float] = []
     for _ in range(repeat):
-        terminal = Terminal(argv)
-        times.append(terminal.read(20, word))
-        terminal.close()
-    return statistics.median(times)
+        for times, command, text in (
+            (ours, argv, word),
+            (peers, [sys.executable, "-c", PEER], b"digits-pytorch"),
+        ):
+            terminal = Terminal(command)
+            times.append(terminal.read(20, text))
+            terminal.close()
+    return statistics.median(ours), statistics.median(peers)
 
 
 def share(argv: list[str], word: bytes, seconds: float) -> tuple[float, float]:
@@ -107,8 +113,7 @@ def main() -> int:
     word = options.word.encode()
     demo = [sys.executable, "-m", "tui.demo"]
     fast = options.command or [*demo, "rushing"]
-    screen = first_screen(options.command or [*demo, "busy"], word, options.repeat)
-    peer = first_screen([sys.executable, "-c", PEER], b"digits-pytorch", options.repeat)
+    screen, peer = first_screens(options.command or [*demo, "busy"], word, options.repeat)
     used, written = share(fast, word, options.seconds)
     idle, _ = (0.0, 0.0) if options.command else share([*demo, "ready"], word, options.seconds)
     bare = f"a bare Textual program {peer:.3f}, ratio {screen / peer:.2f}"
