@@ -72,11 +72,11 @@ class Docker:
     def container(self, image: str, *options: str, command: tuple[str, ...] = ("sleep", "infinity")) -> Iterator[str]:
         """A running container, removed with its anonymous volumes afterwards; yields its id."""
         name = f"rig-{uuid.uuid4().hex[:12]}"
-        identity = self("run", "--detach", "--name", name, "--label", TEST_LABEL, *options, image, *command)
         try:
-            yield identity
+            yield self("run", "--detach", "--name", name, "--label", TEST_LABEL, *options, image, *command)
         finally:
-            self("rm", "--force", "--volumes", identity)
+            # Also when it was created and could not be started.
+            self("rm", "--force", "--volumes", name)
 
     def remove_project(self, folder: Path) -> None:
         """Removes the containers of a project and the named volumes that its containers used."""
