@@ -10,10 +10,12 @@ import asyncio
 import io
 import json
 import pathlib
+import posixpath
 import tarfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from devenv.debug.bytecode import compile_in_place, compile_mounted
 from devenv.debug.cache import DebugpyCache, copy_tree
 from devenv.debug.versions import Choice, Interpreter, choose
 from devenv.errors import DebugError, NotFound
@@ -121,6 +123,19 @@ class Delivery:
         choice = choose(interpreter, self._cache.own)
         async with self._lock:
             return await self._deliver(link, choice)
+
+    async def prepare(self, link: Link, python: str, *, env: Mapping[str, str], cwd: str) -> None:
+        """Delivers debugpy for this interpreter ahead of the first debug run, and compiles it.
+
+        Meant for the background after `up`: it halves the time to the first breakpoint and is needed for nothing.
+        Safe to repeat. Raises DebugError and LinkError.
+        """
+        interpreter = await self.interpreter(link, python, env=env, cwd=cwd)
+        folder = await self.debugpy(link, interpreter)
+        if self._payload is not None:
+            await compile_mounted(link, interpreter, folder, self._payload / posixpath.basename(folder), env)
+        else:
+            await compile_in_place(link, interpreter, folder, env)
 
     async def _deliver(self, link: Link, choice: Choice) -> str:
         tree = await asyncio.to_thread(self._tree, choice)

@@ -41,6 +41,11 @@ class Interpreter:
         return f"cp{self.version[0]}{self.version[1]}"
 
     @property
+    def cache_tag(self) -> str:
+        """As in the names of bytecode files: cpython-311."""
+        return f"{self.implementation}-{self.version[0]}{self.version[1]}"
+
+    @property
     def abi(self) -> str:
         return self.tag + ("m" if self.minor < (3, 8) else "")
 

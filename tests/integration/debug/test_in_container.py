@@ -91,6 +91,11 @@ async def test_a_breakpoint_is_hit(
     script = bench.write("train.py", SCRIPT)
     try:
         await bench.open()
+        await bench.delivery.prepare(link, "python3", env=bench.probe.env, cwd="/")
+        if mounted:
+            (tree,) = (pub / "payload").iterdir()
+            assert list(tree.glob(".compiled-cpython-*"))
+            assert list(tree.glob("debugpy/server/__pycache__/cli.*.pyc"))
         run = await bench.debug("train.py")
         argv = bench.records.get(run, {}).get("argv") or (await link.request("runs.get", run=run))["argv"]
         assert argv[2].startswith(MOUNTED_PAYLOAD if mounted else link.hello.state_dir)

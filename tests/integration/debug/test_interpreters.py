@@ -142,6 +142,33 @@ async def test_delivery_is_made_once_and_mounted_payload_needs_no_unpacking(
     assert kinds.isdisjoint({".dll", ".pyd", ".exe", ".pyc", ".dylib"})
 
 
+@pytest.mark.parametrize("minor", ["3.6", "3.8", "3.12"])
+@pytest.mark.parametrize("mounted", [True, False], ids=["mounted", "sent"])
+async def test_bytecode_is_made_ahead_and_used(
+    minor: str, mounted: bool, cache: DebugpyCache, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = interpreter(minor)
+    link = LocalLink(tmp_path / "state")
+    payload = tmp_path / "payload"
+    monkeypatch.setattr("devenv.debug.delivery.MOUNTED_PAYLOAD", str(payload))  # the same folder under both names
+    delivery = Delivery(cache, payload if mounted else None)
+    env = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    await delivery.prepare(link, python, env=env, cwd="/")
+    found = await delivery.interpreter(link, python, env=env, cwd="/")
+    folder = await delivery.debugpy(link, found)
+    module = pathlib.Path(folder, "debugpy", "server", "cli.py")
+    made = module.parent / "__pycache__" / f"cli.{found.cache_tag}.pyc"
+    assert made.exists()
+    # The interpreter takes it: the source is compiled again only when the bytecode does not fit.
+    channel = await link.spawn([python, "-v", "-c", "import debugpy"], env={**env, "PYTHONPATH": folder}, cwd="/")
+    _, err = await drain(channel)
+    await channel.close()
+    assert f"matches {folder}/debugpy/__init__.py" in err
+    link.requests.clear()
+    await delivery.prepare(link, python, env=env, cwd="/")
+    assert "spawn" not in link.requests
+
+
 async def test_a_script_that_dies_before_a_debugger_attaches(cache: DebugpyCache, tmp_path: pathlib.Path) -> None:
     (tmp_path / "train.py").write_text("import sys\nprint('no data set')\nsys.exit(3)\n")
     link = LocalLink(tmp_path / "state")
