@@ -139,33 +139,37 @@ def is_tracked(folder: pathlib.Path, file: str = FILE) -> bool:
     return done.returncode == 0
 
 
-def update(folder: pathlib.Path, entry: Entry) -> Merged:
+def update(folder: pathlib.Path, entry: Entry, *, umask: int = 0o022) -> Merged:
     """`merge` applied to the project's file, written by a rename with its mode kept. Blocks: use a thread.
 
-    A file that cannot be read or written leaves a note; a debugger that runs is worth more than this file. Links are
+    What is new gets the modes of the client's `umask`. A file that cannot be read or written leaves a note; a debugger that runs is worth more than this file. Links are
     not followed: the container can plant one, and would have the host write where it points.
     """
     try:
-        with _opened_folder(folder) as directory:
+        with _opened_folder(folder, umask) as directory:
             found = _read(directory)
             text = None if found is None else found[0].decode("utf-8")
             merged = merge(text, entry, tracked=found is not None and is_tracked(folder))
             if merged.text is not None:
-                _write(directory, merged.text.encode("utf-8"), 0o644 if found is None else found[1])
+                _write(directory, merged.text.encode("utf-8"), 0o666 & ~umask if found is None else found[1])
     except (OSError, UnicodeDecodeError) as error:
         return Merged(None, f"{FILE} cannot be written ({error}); add the entry by hand")
     return merged
 
 
 @contextlib.contextmanager
-def _opened_folder(folder: pathlib.Path) -> Iterator[int]:
+def _opened_folder(folder: pathlib.Path, umask: int) -> Iterator[int]:
     """A descriptor of the project's `.vscode`, made when it is not there."""
     parent_name, _ = FILE.split("/")
     project = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        made = False
         with contextlib.suppress(FileExistsError):
             os.mkdir(parent_name, dir_fd=project)
+            made = True
         directory = os.open(parent_name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=project)
+        if made:
+            os.fchmod(directory, 0o777 & ~umask)
     finally:
         os.close(project)
     try:

@@ -139,8 +139,9 @@ def test_what_cannot_be_read_is_never_touched(text: str) -> None:
 
 
 def test_the_file_on_disk(tmp_path: pathlib.Path) -> None:
-    assert update(tmp_path, ENTRY).changed
+    assert update(tmp_path, ENTRY, umask=0o027).changed
     path = tmp_path / ".vscode/launch.json"
+    assert (path.parent.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o750, 0o640)
     path.chmod(0o640)
     assert not update(tmp_path, ENTRY).changed
     assert update(tmp_path, MOVED).changed
