@@ -142,8 +142,9 @@ def is_tracked(folder: pathlib.Path, file: str = FILE) -> bool:
 def update(folder: pathlib.Path, entry: Entry, *, umask: int = 0o022) -> Merged:
     """`merge` applied to the project's file, written by a rename with its mode kept. Blocks: use a thread.
 
-    What is new gets the modes of the client's `umask`. A file that cannot be read or written leaves a note; a debugger that runs is worth more than this file. Links are
-    not followed: the container can plant one, and would have the host write where it points.
+    What is new gets the modes of the client's `umask`. A file that cannot be read or written leaves a note; a debugger
+    that runs is worth more than this file. Links are not followed: the container can plant one, and would have the
+    host write where it points.
     """
     try:
         with _opened_folder(folder, umask) as directory:
