@@ -36,6 +36,15 @@ def listeners() -> "list[Listener]":
     return sorted(set(found))
 
 
+def ephemeral_ports() -> "list[int]":
+    """The range from which this network takes ports for outgoing connections, [] when it cannot be read."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+            return [int(word) for word in file.read(64).split()]
+    except (OSError, ValueError):
+        return []
+
+
 def _by_netlink() -> "list[Listener]":
     found: "list[Listener]" = []
     sock = socket.socket(16, socket.SOCK_RAW, _NETLINK_SOCK_DIAG)

@@ -36,7 +36,6 @@ class Live:
         if bench.current_link is None and not bench.no_python:
             if telling is not None:
                 telling.step("link", "Connecting to the container")
-            bench.forwarder.set_container(container)
             try:
                 link = await bench.link()
             except NoPython as error:

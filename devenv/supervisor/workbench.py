@@ -154,6 +154,7 @@ class Workbench:
             container = self.require_running()
             if self.no_python:
                 raise NoPython(self.no_python, "exec, shell, logs and ports work without it")
+            self.forwarder.set_container(container)
             pub = self.folder / "link" / "pub"
             try:
                 link = await open_link(
