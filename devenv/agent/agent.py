@@ -43,7 +43,7 @@ class Agent:
             "signal": self._signal,
             "resize": self._resize,
             "connect": self._connect,
-            "ports.list": lambda id, params: self.peer.reply(id, {"listeners": self._look(), "ephemeral": listening.ephemeral_ports()}),
+            "ports.list": lambda id, params: self.peer.reply(id, {"listeners": self._look(), "ephemeral": self._ephemeral()}),
             "ports.watch": self._ports_watch,
             "stats": self._stats,
             "unpack": self._unpack,
@@ -156,6 +156,11 @@ class Agent:
         sockets.Dialer(self.loop, host, port, done, failed, float(params.get("timeout") or sockets.TIMEOUT))
 
     # ports
+
+    def _ephemeral(self) -> "list[int]":
+        from . import listening
+
+        return listening.ephemeral_ports()
 
     def _look(self) -> "list[dict[str, Any]]":
         if self._listening is None:
