@@ -91,6 +91,14 @@ class Launcher:
             options=options,
         )
 
+    async def prepare_debugger(self, bench: Workbench) -> None:
+        """Delivers and compiles debugpy ahead of its first use. Safe to repeat; nothing depends on it."""
+        probed = await self.probed(bench)
+        container = bench.require_running()
+        if probed.python and container.network_mode != "host":
+            link = await bench.link()
+            await self._delivery(bench).prepare(link, probed.python, env=probed.env, cwd=bench.paths.container)
+
     async def test_spec(
         self, bench: Workbench, args: TestArgs, ctx: ClientContext, first: tuple[str, ...] = ()
     ) -> RunSpec:

@@ -52,6 +52,7 @@ class Live:
                 if telling is not None:
                     telling.done("link", detail=f"{link.tier.value} ({link.reason})")
                 bench.start(self._find_services(bench), "services")
+                bench.start(self._prepare_debugger(bench), "debugger")
         await self._launcher.probed(bench)
         if self.config(bench)[0] is not None and not bench.no_python:
             await self.open_door(bench)
@@ -60,6 +61,10 @@ class Live:
         """What is declared, installed and running, with its ports; after each new link, behind everybody's back."""
         with contextlib.suppress(DevenvError):  # the verbs that need services ask again, and tell
             await self.find_services(bench)
+
+    async def _prepare_debugger(self, bench: Workbench) -> None:
+        with contextlib.suppress(DevenvError):  # the first debug run does it, and tells
+            await self._launcher.prepare_debugger(bench)
 
     async def find_services(self, bench: Workbench) -> ServiceBook:
         book = self.services(bench)

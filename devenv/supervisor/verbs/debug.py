@@ -43,7 +43,7 @@ class DebugVerbs:
         spec = await self._launcher.debug_spec(bench, args, ctx)
         door = await self.open_door(bench)
         if args.launch_json and door is not None:
-            await self._write_launch_json(bench, args, door, connection)
+            await self._write_launch_json(bench, args, door, connection, ctx.umask)
         record = await self._launcher.start(bench, spec)
         port = await bench.sessions.ready(record["id"])
         waits = bool(spec.meta["debug"]["wait"])
@@ -62,7 +62,7 @@ class DebugVerbs:
         return None
 
     async def _write_launch_json(
-        self, bench: Workbench, args: DebugArgs, door: PortView, connection: Connection
+        self, bench: Workbench, args: DebugArgs, door: PortView, connection: Connection, umask: int
     ) -> None:
         """Keeps .vscode/launch.json's entry right, and says so where it is not ours to change."""
         assert door.host_port is not None
@@ -74,7 +74,7 @@ class DebugVerbs:
             just_my_code=args.just_my_code if args.just_my_code is not None else config.debug.just_my_code,
             subprocess=args.subprocess is not False,
         )
-        merged = await asyncio.to_thread(update, pathlib.Path(bench.target.local_folder), entry)
+        merged = await asyncio.to_thread(update, pathlib.Path(bench.target.local_folder), entry, umask=umask)
         if merged.note:
             connection.note(f"devenv: {merged.note}")
 
