@@ -57,6 +57,8 @@ class Registry:
         asked = (args.folder or ctx.cwd, args.config)
         known = self._found.get(asked)
         if known is not None and known[0] == _stamp(known[0]):
+            if known[1].container is None:
+                await self._look(known[1])
             return known[1]
         async with self._lock:
             root = args.folder or project_root(ctx.cwd, {bench.target.local_folder for bench in self._benches.values()})
@@ -65,14 +67,22 @@ class Registry:
             if bench is None:
                 engine = await self._engines.engine_for(ctx)
                 bench = self.hold(target, engine)
-                state = await self.environments.status(target, engine)
-                bench.drift, bench.notes, bench.owner = list(state.drift), list(state.notes), state.owner
-                if state.container is not None:
-                    await bench.adopt(state.container, state.remote_user, state.workspace_folder, adopted=state.adopted)
             else:
                 bench.target = target
+            if bench.container is None:
+                await self._look(bench)
             self._found[asked] = (_stamp_of(target, root), bench)
             return bench
+
+    async def _look(self, bench: Workbench) -> None:
+        """Whether there is a container by now: another tool may have made one."""
+        if bench.operation is not None and bench.operation.running:
+            return
+        state = await self.environments.status(bench.target, bench.engine)
+        bench.owner = state.owner
+        if state.container is not None:
+            bench.drift, bench.notes = list(state.drift), list(state.notes)
+            await bench.adopt(state.container, state.remote_user, state.workspace_folder, adopted=state.adopted)
 
     def hold(self, target: Target, engine: DockerEngine) -> Workbench:
         """A workbench for a target that has none yet. A devenv.yaml that cannot be read is told by who needs it."""

@@ -57,6 +57,7 @@ class EnvironmentVerbs:
 
     async def rebuild(self, args: UpArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
+        _refuse_others(bench)
         await self._check_before_removal(bench, "rebuild", args.force)
         return await self._shared(bench, "rebuild", args, ctx, connection)
 
@@ -104,14 +105,17 @@ class EnvironmentVerbs:
 
     async def stop(self, args: StopArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
+        _refuse_others(bench)
+        if bench.container is None:
+            return {"ended": [], "sentence": f"{bench.target.name} has no container", "notes": []}
         ended = await self._end_before(bench, "stop", args.force, connection)
-        if bench.container is not None:
-            await self._registry.environments.stop(bench.target, ctx, _telling(connection))
+        await self._registry.environments.stop(bench.target, ctx, _telling(connection))
         await bench.refresh()
         return {"ended": ended, "sentence": f"{bench.target.name} is stopped; `devenv start` continues", "notes": []}
 
     async def down(self, args: StopArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
+        _refuse_others(bench)
         if bench.container is None and not args.volumes:
             return {"ended": [], "sentence": f"{bench.target.name} has no container", "notes": []}
         await self._check_before_removal(bench, "down", args.force)
@@ -215,6 +219,15 @@ class EnvironmentVerbs:
         text = "".join(f"--- {name}\n{body}\n" for name, body in proposal.files.items()) if not args.write else ""
         text += "\n".join([*(f"wrote {name}" for name in proposal.files if args.write), *proposal.reasons])
         return {"files": proposal.files, "reasons": list(proposal.reasons), "written": args.write, "text": text}
+
+
+def _refuse_others(bench: Workbench) -> None:
+    """Nothing here is ours, and what there is belongs to somebody else."""
+    if bench.container is None and bench.owner:
+        raise Refused(
+            f"the container of {bench.target.local_folder} belongs to {bench.owner}",
+            "it is left alone; `devenv up` makes one of your own",
+        )
 
 
 def _propose(root: pathlib.Path) -> Proposal:

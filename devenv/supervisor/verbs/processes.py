@@ -71,6 +71,16 @@ def _engine_exec(
     command = [shutil.which("docker") or "docker", "exec", "-i", "-w", cwd, "-u", args.user or bench.remote_user]
     if args.tty:
         command.append("-t")
-    for name in env:
-        command += ["-e", name]
-    return {"t": "exec", "argv": [*command, container.id, *argv], "env": dict(env)}
+    passed = {}
+    for name, value in env.items():
+        if _steers_the_client(name):
+            command += ["-e", f"{name}={value}"]
+        else:
+            command += ["-e", name]
+            passed[name] = value
+    return {"t": "exec", "argv": [*command, container.id, *argv], "env": passed}
+
+
+def _steers_the_client(name: str) -> bool:
+    """Variables that the engine's client, or the host's dynamic loader, would take for their own. None is a secret."""
+    return name in ("HOME", "PATH", "TMPDIR") or name.startswith(("LD_", "DOCKER_", "XDG_", "GODEBUG"))
