@@ -57,6 +57,23 @@ async def find(engine: Engine, target: Target, owner: str, *, known: str = "") -
     return choose(candidates, owner)
 
 
+def mounted_folder(target: Target, container: ContainerSnapshot) -> str:
+    """Where this container has the project. A tool that opened it through a symlink named the folder after that."""
+    mounts = [mount for mount in container.mounts if mount.get("Type") == "bind"]
+    if any(_below(target.workspace_folder, str(mount.get("Destination", ""))) for mount in mounts):
+        return target.workspace_folder
+    local = os.path.realpath(target.local_folder)
+    for mount in mounts:
+        source = os.path.realpath(str(mount.get("Source", "")))
+        if _below(local, source):
+            return os.path.normpath(os.path.join(str(mount["Destination"]), os.path.relpath(local, source)))
+    return target.workspace_folder
+
+
+def _below(path: str, folder: str) -> bool:
+    return bool(folder) and (path == folder or path.startswith(folder.rstrip("/") + "/"))
+
+
 def choose(candidates: Sequence[ContainerSnapshot], owner: str) -> Found:
     """Ours before others', running before stopped, the newest first."""
     usable = [c for c in candidates if not is_foreign(c.labels, owner)]

@@ -119,7 +119,7 @@ class Environments:
         return EnvironmentState(
             container,
             effective.remote_user,
-            target.workspace_folder,
+            adopt.mounted_folder(target, container),
             not ours,
             tuple(await self.differences(target, engine, container, record, effective)),
             tuple(_container_notes(container)) if not ours else (),
@@ -242,7 +242,7 @@ class Environments:
         if engine is None:
             raise NotUp(f"{target.name} has not been looked at yet", "run `devenv up`")
         effective = adopt.effective(target, container, self.owner)
-        user, mode, folder = effective.remote_user, effective.merged.probe, target.workspace_folder
+        user, mode, folder = effective.remote_user, effective.merged.probe, adopt.mounted_folder(target, container)
         cache = ProbeCache(self.folder(target.key))
         key, files = probe.cache_key(container, user, mode, folder), await _stamps(link, folder)
         answer = cache.load(key, files, container.env)
@@ -317,7 +317,7 @@ class Environments:
             if target.key == folder.name:
                 user = record.remote_user or adopt.effective(target, container, self.owner).remote_user
                 self._engines[target.key] = engine
-                found.append((target, container, user, target.workspace_folder, record.adopted))
+                found.append((target, container, user, adopt.mounted_folder(target, container), record.adopted))
         return found
 
     async def writable_layer(self, container: ContainerSnapshot, engine: Engine) -> Sequence[tuple[str, int]]:

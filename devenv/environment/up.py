@@ -413,7 +413,7 @@ class Up:
             stages,
             effective.merged.hooks,
             user=effective.remote_user,
-            folder=target.workspace_folder,
+            folder=adopt.mounted_folder(target, container),
             environment=environment,
             progress=self._progress,
             succeeded=succeeded,
@@ -428,7 +428,7 @@ class Up:
         return UpResult(
             container=container,
             remote_user=effective.remote_user,
-            workspace_folder=target.workspace_folder,
+            workspace_folder=adopt.mounted_folder(target, container),
             created=created,
             adopted=not ours,
             notes=tuple(self._notes),

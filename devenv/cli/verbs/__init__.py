@@ -11,7 +11,8 @@ def request(values: "dict[str, Any]", **extra: "Any") -> "dict[str, Any]":
     if "folder" in args:
         import os
 
-        args["folder"] = os.path.abspath(args["folder"])
+        # As the working folder would be: a process knows where it is by the real path only.
+        args["folder"] = os.path.realpath(args["folder"])
     args.update({name: value for name, value in extra.items() if value is not None})
     return args
 

@@ -19,7 +19,7 @@ def run(values: "dict[str, Any]") -> int:
     # By name: devenv may not depend on a front end. This is the one place that starts one.
     main = import_module("tui.app").main
     return int(
-        main(SupervisorClient(os.path.abspath(values.get("folder") or os.getcwd()), config=values.get("config")))
+        main(SupervisorClient(os.path.realpath(values.get("folder") or os.getcwd()), config=values.get("config")))
     )
 
 
