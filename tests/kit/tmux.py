@@ -64,7 +64,9 @@ class Tmux:
         """Waits for the program's end; negative: the signal."""
 
         def ended() -> str:
-            return self._tmux("display-message", "-p", "-t", "kit", FATE).strip(" ,\n")
+            fate = self._tmux("display-message", "-p", "-t", "kit", FATE).strip(" ,\n")
+            assert fate, f"the screen shows:\n{self.screen()}"
+            return fate
 
         return int(eventually(ended, "the program's end", timeout))
 
