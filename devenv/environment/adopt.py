@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import posixpath
 from collections.abc import Mapping, Sequence
 
 from devcontainer import identity, metadata
@@ -66,7 +67,7 @@ def mounted_folder(target: Target, container: ContainerSnapshot) -> str:
     for mount in mounts:
         source = os.path.realpath(str(mount.get("Source", "")))
         if _below(local, source):
-            return os.path.normpath(os.path.join(str(mount["Destination"]), os.path.relpath(local, source)))
+            return posixpath.normpath(posixpath.join(str(mount["Destination"]), os.path.relpath(local, source)))
     return target.workspace_folder
 
 
