@@ -149,7 +149,10 @@ class LocalLink:
         target.parent.mkdir(parents=True, exist_ok=True)
         work = target.with_name("." + target.name)
         with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
-            archive.extractall(work, filter="data")
+            if hasattr(tarfile, "data_filter"):
+                archive.extractall(work, filter="data")
+            else:  # Debian 12's Python 3.11.2 has no filters yet
+                archive.extractall(work)
         work.rename(target)
 
     def subscribe(self, callback: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
