@@ -55,12 +55,22 @@ def test_status_and_logs_work(bare: Site) -> None:
     bare.devenv("logs", "--build").ok()
 
 
+# Each image has something else that can listen.
+SERVERS = {
+    "nopython": """perl -MIO::Socket::INET -e '
+        my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 7301, Listen => 5, ReuseAddr => 1);
+        while (my $peer = $server->accept) { print $peer "pong\\n"; close $peer }'""",
+    "busybox": "while true; do echo pong | nc -l -p 7301; done",
+}
+
+
 def test_a_configured_port_is_forwarded(bare: Site) -> None:
-    with bare.background("exec", "--", "sh", "-c", "echo pong | nc -l -p 7301 || sleep 7301") as server:
+    with bare.background("exec", "--", "sh", "-c", SERVERS[bare.folder.name.removeprefix("bare-")]) as server:
         view = next(view for view in bare.json("ports")["ports"] if view["port"] == 7301)
-        if bare.folder.name.endswith("busybox"):
-            words = f"exec 3<>/dev/tcp/127.0.0.1/{view['host_port']}; cat <&3"
-            eventually(
-                lambda: "pong" in bare.shell.run("timeout", "10", "bash", "-c", words).out, "an answer", every=0.5
-            )
-        server.process.kill()
+        words = f"exec 3<>/dev/tcp/127.0.0.1/{view['host_port']}; timeout 5 cat <&3"
+
+        def answered() -> bool:
+            assert "pong" in bare.shell.run("bash", "-c", words).out, server.err
+            return True
+
+        eventually(answered, "an answer through the forward", every=0.3)

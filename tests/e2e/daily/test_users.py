@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.daily.conftest import Founder
 from tests.e2e.daily.site import Site
 from tests.kit.fixtures import Images
+from tests.kit.waiting import eventually
 
 pytestmark = [pytest.mark.engine, pytest.mark.users]
 
@@ -52,6 +53,14 @@ def test_a_round_of_the_daily_loop(kind: str, found: Founder, images: Images) ->
     here.devenv("kill", started["id"]).ok()
     assert here.inside("sleep 700") == []
 
+    debug = here.devenv("debug", "--detach", "--no-launch-json", "wait.py")
+    if kind == "host-network":  # every user of the host would reach it
+        debug.failed(77).says("--allow-host-network")
+    else:
+        debug.ok()
+        assert here.status()["debug"]["waiting"]
+        here.devenv("kill", "wait.py").ok()
+
     here.devenv("stop").ok()
     assert here.view()["status"] == "stopped"
     here.exec("true").failed(67).says("devenv start")
@@ -61,6 +70,21 @@ def test_a_round_of_the_daily_loop(kind: str, found: Founder, images: Images) ->
     here.devenv("down", "--force", "--volumes").ok()
     assert here.containers() == []
     assert made.exists()
+
+
+def test_with_the_hosts_network_nothing_is_forwarded(found: Founder, images: Images) -> None:
+    here = found("host-ports", images.python_user, runArgs=["--network=host"], forwardPorts=[7501])
+    views = {view["port"]: view for view in here.json("ports")["ports"]}
+    assert (views[7501]["source"], views[7501]["host_port"]) == ("direct", 7501)
+    with here.background("run", "-m", "http.server", "--", "--bind", "127.0.0.1", "7501") as server:
+
+        def answered() -> bool:
+            assert here.shell.run("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/7501").rc == 0, server.err
+            return True
+
+        eventually(answered, "the server")
+        here.devenv("kill").ok()
+    here.devenv("down", "--force", "--volumes").ok()
 
 
 def test_a_new_file_belongs_to_the_host_user(daily: Site) -> None:
