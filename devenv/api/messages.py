@@ -82,7 +82,7 @@ class ExecArgs(Args, frozen=True, kw_only=True):
 
 
 class RunArgs(Args, frozen=True, kw_only=True):
-    """`target`: a run configuration's name, a script, or "-m module" split into module."""
+    """`target`: a run configuration's name, a script, or "-m" with the module as first argument."""
 
     target: str
     args: list[str] = []

@@ -135,7 +135,7 @@ async def _script(
     name = posixpath.basename(path)
     if name.endswith(".ipynb"):
         raise UsageError(
-            f"{name} is a notebook", "start the Jupyter service and open it there: devenv service start jupyter"
+            f"{name} is a notebook", "start the Jupyter service and open it there: devenv services start jupyter"
         )
     is_python = name.endswith(PYTHON_SUFFIXES)
     if not is_python and python is None:

@@ -21,7 +21,7 @@ OPTIONS = (
 def target(values: "dict[str, Any]", verb: str) -> "tuple[str, list[str]]":
     rest = list(values["args"])
     if values.get("module"):
-        return f"-m {values['module']}", rest
+        return "-m", [values["module"], *rest]
     if not rest:
         raise BadUsage(f"{verb}: TARGET is missing", f"for example: devenv {verb} train.py --epochs 3")
     return rest[0], rest[1:]
