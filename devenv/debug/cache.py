@@ -25,6 +25,9 @@ from devenv.errors import DebugError
 _FOREIGN_SUFFIXES = (".dll", ".pyd", ".exe", ".pdb", ".lib", ".dylib", ".pyc")
 _FOREIGN_FOLDERS = frozenset({"__pycache__", "winappdbg", "windows", "linux_and_mac", "tests"})
 _COMPILED = re.compile(r"\.cpython-(\d)(\d+)m?-(\w+)-linux-gnu\.so$")
+# Lets threads that exist already be traced. pydevd complains on the program's stderr where the file is missing, and
+# says nothing where it is there and does not load, so every tree has it.
+_ALL_THREADS = re.compile(r"(^|/)pydevd_attach_to_process/attach_linux_\w+\.so$")
 
 
 def own_copy() -> OwnCopy:
@@ -52,7 +55,7 @@ def wanted(relative: str, interpreter: Interpreter, *, compiled: bool) -> bool:
     parts = relative.split("/")
     if relative.endswith(_FOREIGN_SUFFIXES) or not _FOREIGN_FOLDERS.isdisjoint(parts[:-1]):
         return False
-    if not relative.endswith(".so"):
+    if not relative.endswith(".so") or _ALL_THREADS.search(relative):
         return True
     match = _COMPILED.search(relative)
     return (

@@ -64,6 +64,9 @@ def test_files_of_use() -> None:
     assert not wanted(so, linux, compiled=False)
     assert not wanted(so, interpreter("3.12.1"), compiled=True)
     assert wanted("server/cli.py", linux, compiled=False)
+    threads = "_vendored/pydevd/pydevd_attach_to_process/attach_linux_amd64.so"
+    assert wanted(threads, linux, compiled=True)
+    assert wanted(threads, linux, compiled=False), "pydevd complains in the program's stderr where it is missing"
     for foreign in (
         "a/x.dll",
         "a/x.pyd",
