@@ -135,7 +135,8 @@ def debug_spec(
     env["DEBUGPY_ADAPTER_ENDPOINTS"] = endpoints
     env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     if interpreter.machine != "x86_64":
-        env.setdefault("PYDEVD_LOAD_NATIVE_LIB", "0")  # there is none for it, which pydevd tells on the program's stderr
+        # There is none for it, and pydevd says so on the program's stderr.
+        env.setdefault("PYDEVD_LOAD_NATIVE_LIB", "0")
     env.pop("DEBUGPY_RUNNING", None)  # from a surrounding debug session it would make this one a no-op
     return dataclasses.replace(
         spec,
