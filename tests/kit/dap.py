@@ -151,6 +151,11 @@ class DapClient:
     def evaluate(self, expression: str, frame: int) -> str:
         return str(self.request("evaluate", expression=expression, frameId=frame, context="repl")["result"])
 
+    def child(self, number: int = 0, timeout: float | None = None) -> DapClient:
+        """The session of the child process that was announced as the `number`th, counted from 0."""
+        self._pump(lambda: len(self.children) > number, f"child process {number}", timeout)
+        return self.children[number]
+
     def resume(self, thread: int) -> None:
         self.request("continue", threadId=thread)
 

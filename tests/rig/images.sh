@@ -12,7 +12,7 @@
 # | devenv-rig/pytorch:cpu         | CPU torch and the notebook stack in /opt/venv; also the tag of the     |
 # |                                | example's Dockerfile                                                  |
 # | devenv-rig/python:3.9          | Debian 11 (group old)                                                 |
-# | devenv-rig/python:3.6          | Debian 12 with pyenv's 3.6, where this machine has one (group old)    |
+# | devenv-rig/python:3.6, 3.13    | Debian 12 with pyenv's 3.6 and 3.13, where this machine has them (old) |
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -119,6 +119,7 @@ build_old() {
   DEVENV_SETUP_SUITE=bullseye DEVENV_SETUP_SOURCES=$sources "$base_image" distro devenv-rig/python:3.9 python3 procps
   rm -f "$sources"
   build_from_pyenv 3.6
+  build_from_pyenv 3.13
 }
 
 # build_from_pyenv VERSION: an interpreter that no supported distribution has any more.
