@@ -19,7 +19,10 @@ class BadUsage(Exception):
 
 
 class Option:
-    """`names` such as "-d --detach"; `kind` one of flag, no-flag, text, int, list, pairs."""
+    """`names` such as "-d --detach"; `kind` one of flag, no-flag, text, int, list, pairs, last.
+
+    `last` is a text after which nothing is an option of ours any more, as with `python -m`.
+    """
 
     __slots__ = ("help", "key", "kind", "metavar", "names")
 
@@ -98,6 +101,9 @@ class Verb:
                 value = argv[index]
                 index += 1
             _store(values, option, name, value)
+            if option.kind == "last":
+                given += argv[index + 1 :] if argv[index : index + 1] == ["--"] else argv[index:]
+                break
         self._positionals(values, given)
         return values
 

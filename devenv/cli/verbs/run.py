@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     Option("-d --detach", "start it and return at once; `devenv attach` joins it"),
-    Option("-m --module", "run a module, as python -m does", "text", "MODULE"),
+    Option("-m --module", "run a module; what follows is its own, as with python -m", "last", "MODULE"),
     Option("-n --name", "a name for this run", "text", "NAME"),
     Option("-e --env", "set a variable for this run", "pairs", "NAME=VALUE"),
 )

@@ -17,6 +17,7 @@ def verb(positional: tuple[str, ...] = ("args...",)) -> Verb:
         Option("--tail", "", "int"),
         Option("-e --env", "", "pairs"),
         Option("--add", "", "list"),
+        Option("-m --module", "", "last"),
     )
     return Verb("try", "", lambda values: 0, options, positional)
 
@@ -33,6 +34,8 @@ def verb(positional: tuple[str, ...] = ("args...",)) -> Verb:
         pytest.param("--add 1 --add 2", {"add": ["1", "2"], "args": []}, id="lists collect"),
         pytest.param("train.py -d --name", {"args": ["train.py", "-d", "--name"]}, id="the program's own options"),
         pytest.param("-- -d", {"args": ["-d"]}, id="after -- nothing is ours"),
+        pytest.param("-d -m mod -d x", {"detach": True, "module": "mod", "args": ["-d", "x"]}, id="a module's own"),
+        pytest.param("--module=mod -- -d", {"module": "mod", "args": ["-d"]}, id="a module, and -- for clarity"),
         pytest.param("-", {"args": ["-"]}, id="a lone dash is a word"),
     ],
 )
