@@ -27,6 +27,12 @@ def test_named_runs(daily: Site) -> None:
     assert daily.devenv("run", "shellish").failed(4).out == "from the shell\n"
 
 
+def test_a_module(daily: Site) -> None:
+    outcome = daily.devenv("run", "-m", "json.tool", "--help").ok()
+    assert "json.tool" in outcome.out
+    assert daily.devenv("rerun").ok().out == outcome.out
+
+
 def test_a_script_below_the_working_folder(daily: Site) -> None:
     below = daily.path("sub")
     below.mkdir(exist_ok=True)

@@ -76,7 +76,7 @@ def test_with_the_hosts_network_nothing_is_forwarded(found: Founder, images: Ima
     here = found("host-ports", images.python_user, runArgs=["--network=host"], forwardPorts=[7501])
     views = {view["port"]: view for view in here.json("ports")["ports"]}
     assert (views[7501]["source"], views[7501]["host_port"]) == ("direct", 7501)
-    with here.background("run", "-m", "http.server", "--", "--bind", "127.0.0.1", "7501") as server:
+    with here.background("run", "-m", "http.server", "--bind", "127.0.0.1", "7501") as server:
 
         def answered() -> bool:
             assert here.shell.run("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/7501").rc == 0, server.err
