@@ -24,8 +24,9 @@ LINE = 3
 
 def to_breakpoint(place: Place, argv: list[str], host: str, port: int, inside: str) -> float:
     """Seconds from the start of the command to the stop; the program then runs to its end."""
+    nothing = subprocess.DEVNULL
     began = time.perf_counter()
-    with place.shell.start(*argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+    with place.shell.start(*argv, stdin=nothing, stdout=nothing, stderr=nothing) as process:
         deadline = time.monotonic() + 30
         while True:
             # A door without a debugger behind it closes the connection; a port without a listener refuses it.
@@ -81,7 +82,7 @@ def measure(ground: Ground, scale: float) -> Iterator[Figure]:
     for index in range(1 + max(3, int(9 * scale))):
         first = to_breakpoint(place, ["devenv", "debug", "app.py"], "127.0.0.1", door, inside)
         second = to_breakpoint(place, by_hand, address, 5678, inside)
-        eventually(lambda: "debugpy" not in place.docker("top", container, "-eo", "args"), "the end of both")
+        eventually(lambda: "debugpy" not in place.docker("top", container, "-eo", "pid,args"), "the end of both")
         if index:
             ours.append(first)
             peer.append(second)
