@@ -88,7 +88,7 @@ case "$mode" in
   # A file's tests stay together: what they share (users, images, environments) is made once per worker.
   all) "$python" -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/integration tests/e2e || rc=$? ;;
   quick) "$python" -m pytest -n 2 --dist loadfile tests/unit tests/contract || rc=$? ;;
-  benchmarks) "$python" -m pytest -s tests/benchmarks || rc=$? ;;
+  benchmarks) "$python" -m tests.benchmarks || rc=$? ;;
   words) "$python" -m pytest "${words[@]}" || rc=$? ;;
 esac
 # Pytest's closing line stays the last one.
