@@ -38,12 +38,16 @@ class Launcher:
     async def probed(self, bench: Workbench) -> ProbedEnv:
         """The remote user's environment in the container; asked for once per container start."""
         container = bench.require_running()
-        if bench.probed is None:
-            bench.probed = await self._registry.environments.probe(
-                bench.target, container, bench.current_link, engine=bench.engine
-            )
+        if bench.probed is not None:
+            return bench.probed
+        found = await self._registry.environments.probe(
+            bench.target, container, bench.current_link, engine=bench.engine
+        )
+        now = bench.container
+        if now is not None and (now.id, now.started_at) == (container.id, container.started_at):
+            bench.probed = found  # else it was restarted meanwhile, and the next one looks again
             bench.changes.touch()
-        return bench.probed
+        return found
 
     async def run_spec(self, bench: Workbench, args: RunArgs, ctx: ClientContext, kind: str = "run") -> RunSpec:
         bench.require_running()

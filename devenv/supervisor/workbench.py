@@ -128,8 +128,10 @@ class Workbench:
             self._background.start(self._reconnect(), "reconnect")
 
     async def _ended(self) -> None:
-        """The container is down, or has been: what lived in it is gone."""
+        """The container is down, or has been: what lived in it is gone, and what was seen in it may be otherwise."""
         await self.drop_links()
+        self.probed = None
+        self.no_python = ""
         self.runs.container_ended(time.time())
         if self.services is not None:
             self.services.container_ended()

@@ -90,6 +90,7 @@ class EnvironmentVerbs:
         bench.notes = list(result.notes)
         bench.drift = list(result.drift)
         await bench.adopt(result.container, result.remote_user, result.workspace_folder, adopted=result.adopted)
+        bench.probed = None  # looked at again: a virtual environment may have been made since
         await self._live.connect(bench, telling)
         if args.services:
             await self._live.start_services(bench, ctx, telling)
