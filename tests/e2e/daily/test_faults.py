@@ -182,6 +182,32 @@ def test_a_paused_container(spare: Site) -> None:
     spare.exec("true").ok()
 
 
+def test_up_lets_a_paused_container_go_on(spare: Site) -> None:
+    spare.devenv("up").ok()
+    spare.docker("pause", spare.container())
+    eventually(lambda: spare.view()["status"] == "paused", "the pause to be seen")
+    spare.devenv("up").ok().says("paused")
+    spare.exec("true").ok()
+
+
+def test_a_virtual_environment_made_later_is_found_by_up_and_by_start(spare: Site) -> None:
+    spare.devenv("up").ok()
+    inside = f"/workspaces/{spare.folder.name}/.venv/bin/python"
+    make = ("python3", "-m", "venv", "--without-pip", "--symlinks", ".venv")
+    try:
+        spare.exec(*make).ok()
+        assert spare.json("up")["environment"]["python"] == inside
+        assert spare.exec("sh", "-c", "command -v python").ok().out == f"{inside}\n"
+        spare.exec("rm", "-r", ".venv").ok()
+        spare.devenv("stop").ok()
+        assert spare.json("start")["environment"]["python"] == "/usr/bin/python3"
+        spare.exec(*make).ok()
+        spare.docker("restart", "--time", "0", spare.container())
+        eventually(lambda: spare.view()["python"] == inside, "the restart to be seen")
+    finally:
+        spare.exec("rm", "-r", ".venv")
+
+
 def test_a_rebuild_makes_a_new_container_and_keeps_the_runs(spare: Site) -> None:
     spare.devenv("up").ok()
     spare.devenv("run", "--name", "kept", "streams.py").ok()
