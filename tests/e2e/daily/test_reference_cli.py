@@ -15,7 +15,7 @@ from tests.kit.rig import node_program
 
 pytestmark = [pytest.mark.engine, pytest.mark.users, pytest.mark.node]
 
-ONCE = {"postCreateCommand": "echo once >> /tmp/created"}
+ONCE: dict[str, Any] = {"postCreateCommand": "echo once >> /tmp/created"}
 
 
 def reference(here: Site, *words: str) -> Outcome:
