@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -128,6 +129,14 @@ class DevenvApp(App[int]):
             except DevenvError as error:
                 self._fail(error)
                 self.dispatch(Typing(False))
+
+    def fit(self, run: str, rows: int, columns: int) -> None:
+        """The run's terminal gets the size of the pane that shows it."""
+        self.run_worker(self._fit(run, rows, columns), group="fit", exclusive=True)
+
+    async def _fit(self, run: str, rows: int, columns: int) -> None:
+        with contextlib.suppress(DevenvError):  # it has just ended, or the link is gone: the next size is tried again
+            await self.client.resize(run, rows, columns)
 
     # Commands
 

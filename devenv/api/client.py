@@ -17,7 +17,7 @@ from devenv.api.port import ProgressCallback
 from devenv.api.views import EnvironmentView, OutputChunk, ProgressView, Snapshot
 from devenv.version import VERSION
 
-_BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach a supervisor that went away
+_OUTDATED = b'{"t":"outdated"'  # the supervisor is older than we are
 
 
 def error_from_wire(error: dict[str, Any]) -> errors.DevenvError:
@@ -46,7 +46,10 @@ class SupervisorClient:
             from devenv.api.launch import start_supervisor
 
             await asyncio.to_thread(start_supervisor)
-            reader, writer = await asyncio.open_unix_connection(path, limit=64 << 20)
+            try:
+                reader, writer = await asyncio.open_unix_connection(path, limit=64 << 20)
+            except OSError as error:
+                raise errors.LinkError(f"the supervisor does not answer ({error.strerror})", "try again") from error
         mask = os.umask(0o077)
         os.umask(mask)
         given = {name: value for name, value in args.items() if value is not None}
@@ -84,20 +87,16 @@ class SupervisorClient:
         return self._messages(verb, args)
 
     async def watch(self) -> AsyncIterator[Snapshot]:
-        attempt = 0
-        while True:
-            try:
-                async with contextlib.aclosing(self._iterate("watch", {})) as messages:
-                    async for message in messages:
-                        if message["t"] == "error":
-                            raise error_from_wire(message["error"])
-                        if message["t"] == "event":
-                            attempt = 0
-                            yield msgspec.convert(message["snapshot"], Snapshot)
-            except (OSError, errors.InternalError):
-                pass
-            await asyncio.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
-            attempt += 1
+        async with contextlib.aclosing(self._iterate("watch", {})) as messages:
+            async for message in messages:
+                if message["t"] == "error":
+                    raise error_from_wire(message["error"])
+                if message["t"] == "event":
+                    yield msgspec.convert(message["snapshot"], Snapshot)
+        raise errors.LinkError("the supervisor went away; runs go on", "it is started again by itself")
+
+    async def init(self) -> list[str]:
+        return [str(reason) for reason in (await self._call("init"))["reasons"]]
 
     async def environments(self) -> list[EnvironmentView]:
         return msgspec.convert((await self._call("ls"))["environments"], list[EnvironmentView])
@@ -146,6 +145,9 @@ class SupervisorClient:
 
     async def build_log(self, *, tail: int = 65536) -> str:
         return str((await self._call("build-log", tail=tail))["text"])
+    async def resize(self, run: str, rows: int, columns: int) -> None:
+        await self._call("resize", run=run, rows=rows, columns=columns)
+
 
     async def close(self) -> None:
         """Nothing is held between calls."""
@@ -162,6 +164,14 @@ def _environment() -> dict[str, str]:
 def _tell(progress: Callable[[ProgressView | str], None], message: dict[str, Any]) -> None:
     kind = message["t"]
     if kind == "progress":
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line; b"" or a part of one when the supervisor is gone, however it went."""
+    try:
+        return await reader.readline()
+    except ConnectionError:
+        return b""
+
+
         progress(msgspec.convert({**message, "title": message.get("title") or ""}, ProgressView))
     elif kind in ("line", "note"):
         progress(str(message["text"]))

@@ -49,6 +49,7 @@ class FakeClient:
         self.folder = snapshot.environment.local_folder
         self.snapshot = snapshot
         self.spools: dict[str, Spool] = {}
+        self.sizes: dict[str, tuple[int, int]] = {}  # rows and columns of each run's terminal
         self.calls: list[tuple[object, ...]] = []
         self.up_steps: Sequence[Step] = DEFAULT_UP
         self.up_error: DevenvError | None = None
@@ -57,6 +58,7 @@ class FakeClient:
         self.gate = asyncio.Event()  # cleared: `up` and `start` wait on their last step
         self.gate.set()
         self.closed = False
+        self.configured = True  # False: `up` offers to write a devcontainer.json
         self._clock = clock
         self._failures: dict[str, list[DevenvError]] = {}
         self._changed = asyncio.Event()
@@ -99,12 +101,19 @@ class FakeClient:
             yield self.snapshot
             await changed.wait()
 
+    async def init(self) -> list[str]:
+        self._called("init")
+        self.configured = True
+        return ["Python 3.11: pyproject.toml asks for it"]
+
     async def environments(self) -> list[EnvironmentView]:
         self._called("environments")
         return [self.snapshot.environment]
 
     async def up(self, progress: ProgressCallback, *, rebuild: bool = False, force: bool = False) -> EnvironmentView:
         self._called("up", rebuild, force)
+        if not self.configured:
+            raise NotFound("There is no devcontainer.json.", "Run `devenv init`.", details={"offer": "init"})
         if rebuild:
             self._refuse_live("rebuild", force)
         await self._play(progress)
@@ -163,6 +172,11 @@ class FakeClient:
         if not self._run(run).state.live:
             raise NotFound(f"Run {run} has ended.", "Start it again with `devenv rerun`.")
         self.emit(run, data.replace(b"\r", b"\r\n"))
+
+    async def resize(self, run: str, rows: int, columns: int) -> None:
+        self._fail("resize")
+        self._run(run)
+        self.sizes[run] = (rows, columns)
 
     async def test(self, args: list[str]) -> str:
         self._called("test", tuple(args))

@@ -146,6 +146,11 @@ class InputArgs(RunRef, frozen=True, kw_only=True):
 
 
 class RunsArgs(Args, frozen=True, kw_only=True):
+class ResizeArgs(RunRef, frozen=True, kw_only=True):
+    rows: int
+    columns: int
+
+
     all: bool = False
 
 

@@ -19,7 +19,13 @@ class Client(Protocol):
     folder: str
 
     def watch(self) -> AsyncIterator[Snapshot]:
-        """A first snapshot at once, then one after each change (at most 10 a second). Reconnects by itself."""
+        """A first snapshot at once, then one after each change (at most 10 a second).
+
+        LinkError when the supervisor goes away: the caller says so and watches again, which starts another supervisor.
+        """
+
+    async def init(self) -> list[str]:
+        """Writes a devcontainer.json from what the project shows; says why it is as it is."""
 
     async def environments(self) -> list[EnvironmentView]: ...
     async def up(
@@ -37,6 +43,9 @@ class Client(Protocol):
         self, run: str, *, offset: int | None = None, length: int = 65536, tail: int | None = None
     ) -> OutputChunk: ...
     async def send_input(self, run: str, data: bytes) -> None: ...
+    async def resize(self, run: str, rows: int, columns: int) -> None:
+        """The size of the terminal of a live run."""
+
     async def test(self, args: list[str]) -> str: ...
     async def watch_tests(self, on: bool) -> None: ...
     async def service(self, name: str, action: str) -> None:

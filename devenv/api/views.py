@@ -187,6 +187,27 @@ class EnvironmentView(View, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
+class ProgressView(View, frozen=True, kw_only=True):
+    key: str
+    title: str = ""
+    fraction: float | None = None
+    detail: str = ""
+    done: bool = False
+    ok: bool = True
+
+
+class OperationView(View, frozen=True, kw_only=True):
+    """Long work on the environment, whoever asked for it."""
+
+    verb: str  # up | start | rebuild
+    started: float
+    running: bool
+    steps: list[ProgressView] = []  # one for each step, as it is now
+    log: list[str] = []  # the newest lines
+    error: str = ""
+    hint: str = ""
+
+
 class Snapshot(View, frozen=True, kw_only=True):
     """All that a screen of one environment shows."""
 
@@ -197,6 +218,7 @@ class Snapshot(View, frozen=True, kw_only=True):
     ports: list[PortView] = []
     tests: TestsView = TestsView()
     debug: DebugView | None = None
+    operation: OperationView | None = None
 
 
 class OutputChunk(View, frozen=True, kw_only=True):
@@ -208,12 +230,3 @@ class OutputChunk(View, frozen=True, kw_only=True):
     data: bytes  # base64 on the wire
     marks: list[tuple[int, int]] = []
     gap: tuple[int, int] | None = None
-
-
-class ProgressView(View, frozen=True, kw_only=True):
-    key: str
-    title: str = ""
-    fraction: float | None = None
-    detail: str = ""
-    done: bool = False
-    ok: bool = True

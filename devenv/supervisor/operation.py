@@ -7,6 +7,7 @@ means what it says. A client that joins late hears what was told before.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -51,6 +52,7 @@ class Operation:
 
     def __init__(self, verb: str, work: Callable[[Telling], Awaitable[Any]]) -> None:
         self.verb = verb
+        self.started = time.time()
         self._told: list[Message] = []
         self._listeners: set[Callable[[Message], None]] = set()
         self._waiting = 0
@@ -66,6 +68,19 @@ class Operation:
     @property
     def running(self) -> bool:
         return not self._task.done()
+
+    @property
+    def told(self) -> list[Message]:
+        """The newest of what was told."""
+        return list(self._told)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended it; None while it runs, when it went well and when nobody wanted it any more."""
+        return self._task.exception() if self._task.done() and not self._task.cancelled() else None
+
+    def when_done(self, listener: Callable[[], None]) -> None:
+        self._task.add_done_callback(lambda _: listener())
 
     def listen(self, listener: Callable[[Message], None]) -> Callable[[], None]:
         """Hears without keeping the work alive (the terminal UI's progress panel)."""

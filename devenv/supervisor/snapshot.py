@@ -10,6 +10,8 @@ from devenv.api.views import (
     DriftView,
     EnvironmentView,
     EnvStatus,
+    OperationView,
+    ProgressView,
     RunConfigView,
     ServiceView,
     Snapshot,
@@ -20,6 +22,7 @@ from devenv.config import DevenvConfig
 from devenv.errors import DevenvError
 from devenv.runs.history import to_view
 from devenv.runs.resolve import list_scripts
+from devenv.supervisor.operation import Operation
 from devenv.supervisor.workbench import Workbench
 
 _RUNS_SHOWN = 50
@@ -34,6 +37,7 @@ STATUS = {
     "dead": EnvStatus.BROKEN,
     "removing": EnvStatus.ABSENT,
 }
+_LOG_SHOWN = 30  # lines
 _WORKING = {"up": EnvStatus.CREATING, "rebuild": EnvStatus.BUILDING, "start": EnvStatus.STARTING}
 
 
@@ -133,6 +137,37 @@ def snapshot(
         ports=bench.forwarder.table(),
         tests=bench.tests.view() if bench.tests is not None else TestsView(),
         debug=debug,
+        operation=operation_view(bench.operation) if bench.operation is not None else None,
+    )
+
+
+def operation_view(operation: Operation) -> OperationView:
+    """What an operation told, each step as it is now."""
+    steps: dict[str, ProgressView] = {}
+    log: list[str] = []
+    for message in operation.told:
+        if message["t"] != "progress":
+            log.append(str(message["text"]))
+            continue
+        key = message["key"]
+        known = steps.get(key)
+        steps[key] = ProgressView(
+            key=key,
+            title=message.get("title") or (known.title if known else key),
+            fraction=message.get("fraction"),
+            detail=message.get("detail") or "",
+            done=message["done"],
+            ok=message.get("ok", True),
+        )
+    failure = operation.failure
+    return OperationView(
+        verb=operation.verb,
+        started=operation.started,
+        running=operation.running,
+        steps=list(steps.values()),
+        log=log[-_LOG_SHOWN:],
+        error=str(getattr(failure, "message", failure)) if failure is not None else "",
+        hint=str(getattr(failure, "hint", "")),
     )
 
 

@@ -116,6 +116,7 @@ def make_forwarder(
     folder: pathlib.Path,
     on_change: Callable[[], None],
     on_note: Callable[[str], None],
+        "resize": (messages.ResizeArgs, runs.resize),
 ) -> Forwarder:
     """The forwards of one environment, from what its files say about ports."""
     raw = target.config.raw

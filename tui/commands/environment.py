@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from devenv.errors import DevenvError, LiveRuns
+from devenv.errors import DevenvError, LiveRuns, NotFound, Refused
 from tui.commands.desk import Command, Desk
 from tui.dialogs.question import Ask
 from tui.model.formatting import duration
@@ -12,13 +12,24 @@ from tui.model.state import Began, Finished, Progressed
 
 
 async def forced(desk: Desk, title: str, yes: str, call: Callable[[bool], Awaitable[object]]) -> bool:
-    """Calls without force; when live runs stand in the way, names them and asks. False: the user said no."""
+    """Calls without force; what stands in the way is named and asked about. False: the user said no.
+
+    That is live runs, or what the container holds outside mounts.
+    """
     try:
         await call(False)
     except LiveRuns as refused:
         names = tuple(run.name for run in desk.state.live_runs) or (refused.message,)
         text = "These runs are alive and would be ended (INT, then TERM, then KILL):"
         if not await desk.ask(Ask(title, text, yes, names)):
+            return False
+        await call(True)
+    except Refused as refused:
+        lines = (refused.details or {}).get("lines")
+        if not lines:
+            raise
+        names = tuple(str(line) for line in lines)
+        if not await desk.ask(Ask("These would be lost", f"{refused.message}:", yes, names)):
             return False
         await call(True)
     return True
@@ -47,7 +58,17 @@ def _progress(desk: Desk) -> Callable[[object], None]:
 
 async def up(desk: Desk) -> None:
     async def work() -> bool:
-        await desk.client.up(_progress(desk))
+        try:
+            await desk.client.up(_progress(desk))
+        except NotFound as error:
+            if (error.details or {}).get("offer") != "init":
+                raise
+            text = "This folder has no devcontainer.json. One can be written from what the project shows."
+            if not await desk.ask(Ask("Write a devcontainer.json?", text, "Write it and go on", danger=False)):
+                return False
+            for reason in await desk.client.init():
+                desk.dispatch(Progressed(reason, desk.now()))
+            await desk.client.up(_progress(desk))
         return True
 
     await _long(desk, "Bringing up", "The environment is up", work)

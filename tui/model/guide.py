@@ -28,8 +28,7 @@ def guide(state: State) -> Lines:
                 lines += [
                     (Span("This folder has no devcontainer.json.", Tone.DIM),),
                     (),
-                    (Span("devenv init", Tone.KEY), Span("  writes one from what the project shows")),
-                    _do("u", "bring it up with what can be found out"),
+                    _do("u", "write one from what the project shows, and bring it up"),
                 ]
         case EnvStatus.STOPPED:
             lines = [(Span("The container is stopped", Tone.STRONG),), (), _do("s", "start it again")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from devenv.api.views import ProgressView
+from devenv.api.views import OperationView, ProgressView
 from tui.model.state import (
     SIDE,
     Arrived,
@@ -31,6 +31,7 @@ from tui.model.state import (
 
 HISTORY = 60  # values of CPU and memory kept
 LOG_LINES = 500
+TITLES = {"up": "Bringing up", "rebuild": "Rebuilding", "start": "Starting"}
 
 
 def reduce(state: State, event: Event) -> State:
@@ -79,6 +80,7 @@ def reduce(state: State, event: Event) -> State:
 def _arrived(state: State, event: Arrived) -> State:
     snapshot = event.snapshot
     state = replace(state, link=Link.LIVE, link_message="", link_hint="", snapshot=snapshot, now=event.now)
+    state = replace(state, operation=_foreign(state.operation, snapshot.operation, event.now))
     known = {run.id for run in snapshot.runs}
     if state.awaited in known:
         state = replace(state, awaited=None)
@@ -90,6 +92,26 @@ def _arrived(state: State, event: Arrived) -> State:
     if state.input_mode and (run is None or not run.state.live):
         state = replace(state, input_mode=False)
     return state
+
+
+def _foreign(operation: Operation | None, view: OperationView | None, now: float) -> Operation | None:
+    """Work that another client asked for. Work of this front end reports by itself."""
+    ours = operation is not None and not operation.foreign
+    if operation is not None and operation.running and ours:
+        return operation
+    if view is None or not view.running:
+        if operation is not None and operation.running:
+            error, hint = (view.error, view.hint) if view is not None else ("", "")
+            return _finished(operation, Finished(now, error, hint))
+        return operation
+    if operation is None or ours or operation.started != view.started:
+        if ours and operation is not None and view.started < (operation.ended or now):
+            return operation  # the last word on our own work, from before its end
+        operation = Operation(TITLES.get(view.verb, view.verb), view.started, foreign=True)
+    for step in view.steps:
+        if all(known.key != step.key or known.ended is None for known in operation.steps):
+            operation = _progressed(operation, step, now) or operation
+    return replace(operation, log=tuple(view.log))
 
 
 def _sampled(state: State) -> State:

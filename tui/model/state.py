@@ -69,6 +69,7 @@ class Operation:
     ended: float | None = None
     error: str = ""
     hint: str = ""
+    foreign: bool = False  # another client asked for it; the supervisor tells how far it is
 
     @property
     def running(self) -> bool:

@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from devenv.api.port import Client
-from devenv.api.views import EnvStatus
+from devenv.api.views import EnvStatus, RunState, RunView
 from tui.model import ports, tests
 from tui.model.footer import footer, tabs
 from tui.model.guide import guide
@@ -38,6 +38,7 @@ class Desk(Protocol):
     client: Client
 
     def dispatch(self, event: Event) -> None: ...
+    def fit(self, run: str, rows: int, columns: int) -> None: ...
 
 
 class Banner(LinesView):
@@ -54,6 +55,7 @@ class Workbench(Screen[None]):
         super().__init__()
         self.desk = desk
         self._composed = False
+        self._fitted: tuple[str, int, int] | None = None
 
     def compose(self) -> ComposeResult:
         yield Banner(id="banner")
@@ -131,6 +133,7 @@ class Workbench(Screen[None]):
         pane.select(state.selected, live=run is not None and run.state.live, tty=run is None or run.tty)
         pane.seen(state.shows(Pane.OUTPUT))
         pane.typing = state.input_mode
+        self._fit(state, run, pane)
         frame = self.query_one("#output")
         frame.set_class(state.input_mode, "typing")
         if run is None:
@@ -148,6 +151,16 @@ class Workbench(Screen[None]):
         )
         self._title(frame, "border_title", left)
         self._title(frame, "border_subtitle", right)
+
+    def _fit(self, state: State, run: RunView | None, pane: OutputPane) -> None:
+        """The terminal of a run that nobody else looks at has the size of the pane."""
+        rows, columns = pane.size.height, pane.size.width
+        if run is None or not (run.state is RunState.RUNNING and run.tty) or run.attached or run.kind == "service":
+            return
+        if not state.shows(Pane.OUTPUT) or rows < 2 or columns < 20 or self._fitted == (run.id, rows, columns):
+            return
+        self._fitted = (run.id, rows, columns)
+        self.desk.fit(run.id, rows, columns)
 
     def _show_tests(self, state: State) -> None:
         if state.snapshot is None:

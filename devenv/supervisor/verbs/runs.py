@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from devenv.api.context import ClientContext
-from devenv.api.messages import AttachArgs, InputArgs, KillArgs, ReadArgs, RerunArgs, RunArgs, RunRef, RunsArgs
+from devenv.api.messages import (
+    AttachArgs,
+    InputArgs,
+    KillArgs,
+    ReadArgs,
+    RerunArgs,
+    ResizeArgs,
+    RunArgs,
+    RunRef,
+    RunsArgs,
+)
 from devenv.api.views import RunView
 from devenv.errors import LinkError, NotFound, NotUp
 from devenv.link.answers import AgentRefusal
@@ -196,6 +206,12 @@ class RunVerbs:
             await channel.send(base64.b64decode(args.data))
         finally:
             await channel.close()
+        return {}
+
+    async def resize(self, args: ResizeArgs, ctx: ClientContext, connection: Connection) -> Any:
+        bench = await self._registry.find(args, ctx)
+        link = await bench.link()
+        await link.request("runs.resize", run=args.run, rows=args.rows, columns=args.columns)
         return {}
 
 

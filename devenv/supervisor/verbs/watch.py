@@ -16,6 +16,7 @@ from devenv.engine.port import Engine
 from devenv.errors import DevenvError
 from devenv.supervisor.connection import Connection
 from devenv.supervisor.live import Live
+from devenv.supervisor.operation import Operation
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.workbench import Workbench
 from devenv.version import VERSION
@@ -59,8 +60,13 @@ class WatchVerbs:
 
     async def _send(self, bench: Workbench, connection: Connection) -> None:
         seen = -1
+        heard: Operation | None = None
         while True:
             seen = await bench.changes.wait(seen)
+            if bench.operation is not None and bench.operation is not heard:
+                heard = bench.operation
+                heard.listen(lambda message: bench.changes.touch())
+                heard.when_done(bench.changes.touch)
             view = self._live.snapshot(bench)
             connection.send({"t": "event", "snapshot": msgspec.to_builtins(view)})
             await connection.drain()
