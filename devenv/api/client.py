@@ -66,8 +66,19 @@ class SupervisorClient:
     async def _messages(self, verb: str, args: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         reader, writer = await self._open(verb, args)
         try:
-            while line := await reader.readline():
+            line = await _line(reader)
+            if line.startswith(_OUTDATED):
+                from devenv.api.launch import start_successor
+
+                writer.close()
+                await asyncio.to_thread(start_successor)
+                reader, writer = await self._open(verb, args)
+                line = await _line(reader)
+            if line.startswith(_OUTDATED):
+                raise errors.LinkError("an older supervisor still answers", "run: devenv supervisor restart")
+            while line.endswith(b"\n"):
                 yield msgspec.json.decode(line)
+                line = await _line(reader)
         finally:
             writer.close()
 
@@ -134,6 +145,9 @@ class SupervisorClient:
     async def send_input(self, run: str, data: bytes) -> None:
         await self._call("input", run=run, data=base64.b64encode(data).decode())
 
+    async def resize(self, run: str, rows: int, columns: int) -> None:
+        await self._call("resize", run=run, rows=rows, columns=columns)
+
     async def test(self, args: list[str]) -> str:
         return str((await self._call("test", args=args, detach=True))["run"]["id"])
 
@@ -145,12 +159,17 @@ class SupervisorClient:
 
     async def build_log(self, *, tail: int = 65536) -> str:
         return str((await self._call("build-log", tail=tail))["text"])
-    async def resize(self, run: str, rows: int, columns: int) -> None:
-        await self._call("resize", run=run, rows=rows, columns=columns)
-
 
     async def close(self) -> None:
         """Nothing is held between calls."""
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line; b"" or a part of one when the supervisor is gone, however it went."""
+    try:
+        return await reader.readline()
+    except ConnectionError:
+        return b""
 
 
 def _environment() -> dict[str, str]:
@@ -164,14 +183,6 @@ def _environment() -> dict[str, str]:
 def _tell(progress: Callable[[ProgressView | str], None], message: dict[str, Any]) -> None:
     kind = message["t"]
     if kind == "progress":
-async def _line(reader: asyncio.StreamReader) -> bytes:
-    """The next line; b"" or a part of one when the supervisor is gone, however it went."""
-    try:
-        return await reader.readline()
-    except ConnectionError:
-        return b""
-
-
         progress(msgspec.convert({**message, "title": message.get("title") or ""}, ProgressView))
     elif kind in ("line", "note"):
         progress(str(message["text"]))

@@ -17,6 +17,40 @@ _DEADLINE = 20.0  # seconds, on a machine that swaps
 
 def start_supervisor() -> None:
     """Returns when a supervisor of this user listens. Two callers at once get one supervisor (it holds a lock)."""
+    state = _prepared_state()
+    deadline = time.monotonic() + _DEADLINE
+    while True:
+        word = _spawn(state, deadline)
+        if word == "ready":
+            return
+        if word != "busy" or time.monotonic() >= deadline:
+            raise _did_not_start(state, word)
+        # Another holds the lock: it is about to listen, or on its way out; then the next one gets the lock.
+        if _wait_for_other(state, min(deadline, time.monotonic() + 1.0)):
+            return
+
+
+def start_successor() -> None:
+    """Returns when a supervisor of this version has taken over from the older one that listens.
+
+    Two callers at once: the second one's successor finds the first one's, and leaves.
+    """
+    state = _prepared_state()
+    turn = os.open(state + "/handover.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        word = _spawn(state, time.monotonic() + _DEADLINE, "--succeed")
+    finally:
+        os.close(turn)
+    if word != "ready":
+        raise _did_not_start(state, word)
+
+
+def _did_not_start(state: str, word: str) -> InternalError:
+    return InternalError(f"the supervisor did not start: {word or 'no answer'}", f"its log is {state}/supervisor.log")
+
+
+def _prepared_state() -> str:
     state = state_folder()
     os.makedirs(state, mode=0o700, exist_ok=True)
     info = os.stat(state)
@@ -24,28 +58,17 @@ def start_supervisor() -> None:
         if info.st_uid != os.getuid():
             raise LinkError(f"{state} belongs to another user", "remove it, or ask its owner to")
         os.chmod(state, 0o700)
-    deadline = time.monotonic() + _DEADLINE
-    while True:
-        word = _spawn(state, deadline)
-        if word == "ready":
-            return
-        if word != "busy" or time.monotonic() >= deadline:
-            raise InternalError(
-                f"the supervisor did not start: {word or 'no answer'}", f"its log is {state}/supervisor.log"
-            )
-        # Another holds the lock: it is about to listen, or on its way out; then the next one gets the lock.
-        if _wait_for_other(state, min(deadline, time.monotonic() + 1.0)):
-            return
+    return state
 
 
-def _spawn(state: str, deadline: float) -> str:
+def _spawn(state: str, deadline: float, *options: str) -> str:
     """Starts one and returns what it says: `ready`, `busy` (another holds the lock), or nothing (it died)."""
     ready_read, ready_write = os.pipe()
     os.set_inheritable(ready_write, True)
     log = os.open(state + "/supervisor.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         subprocess.Popen(
-            [sys.executable, "-m", "devenv.supervisor", "--ready-fd", str(ready_write)],
+            [sys.executable, "-m", "devenv.supervisor", "--ready-fd", str(ready_write), *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -11,6 +11,7 @@ lines, told apart by "t":
     {"t":"error", "error": {kind, message, hint, code, details}}   the end
     {"t":"exec", "argv", "env"}              the client runs this engine command itself (an image without Python)
     {"t":"stream"}          from here on binary frames both ways
+    {"t":"outdated", "version"}              the end: the client is newer; it starts a successor and asks again
 
 Frames: kind (1 byte), length (4 bytes, big endian), payload (at most 1 MiB).
     to the supervisor:   0 STDIN bytes   1 STDIN_EOF   2 SIGNAL one byte   3 RESIZE rows, columns (2 bytes each)
@@ -145,12 +146,12 @@ class InputArgs(RunRef, frozen=True, kw_only=True):
     data: str  # base64
 
 
-class RunsArgs(Args, frozen=True, kw_only=True):
 class ResizeArgs(RunRef, frozen=True, kw_only=True):
     rows: int
     columns: int
 
 
+class RunsArgs(Args, frozen=True, kw_only=True):
     all: bool = False
 
 
@@ -177,6 +178,13 @@ class InitArgs(Args, frozen=True, kw_only=True):
 
 class IdeArgs(Args, frozen=True, kw_only=True):
     editor: str = ""
+
+
+class HandOverArgs(Args, frozen=True, kw_only=True):
+    """What a successor says of itself. Answered by {"t":"hand-over"} and the listeners (devenv.forward.handover); its
+    word `taken` is answered by the result."""
+
+    version: str
 
 
 class LsArgs(Args, frozen=True, kw_only=True):

@@ -110,10 +110,15 @@ class Call:
     def __init__(self, verb: str, args: "dict[str, Any]", ctx: "dict[str, Any] | None" = None) -> None:
         from devenv.version import VERSION
 
+        request = {"v": PROTOCOL, "client": VERSION, "verb": verb, "args": args, "context": ctx or context()}
+        self._request = (encode(request) + "\n").encode()
+        self._ask()
+        self._repeated = False
+
+    def _ask(self) -> None:
         self.sock = connect()
         self._buffer = b""
-        request = {"v": PROTOCOL, "client": VERSION, "verb": verb, "args": args, "context": ctx or context()}
-        self._send((encode(request) + "\n").encode())
+        self._send(self._request)
 
     def _send(self, data: bytes) -> None:
         view = memoryview(data)
@@ -128,7 +133,28 @@ class Call:
                 return None
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
+        if line.startswith(b'{"t":"outdated"'):
+            return self._repeat()
         return line
+
+    def _repeat(self) -> bytes | None:
+        """The supervisor is older than we are: a successor of our version takes over, and is asked again."""
+        from devenv.api.launch import start_successor
+
+        self.sock.close()
+        if self._repeated:
+            raise WireError(
+                {
+                    "kind": "LinkError",
+                    "message": "an older supervisor still answers",
+                    "hint": "run: devenv supervisor restart",
+                    "code": 74,
+                }
+            )
+        self._repeated = True
+        start_successor()
+        self._ask()
+        return self.line()
 
     def result(self, on_message: "Callable[[dict[str, Any]], None] | None" = None) -> "Any":
         """Reads to the result. Progress, notes and events go to `on_message`."""

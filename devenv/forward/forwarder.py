@@ -103,6 +103,10 @@ class Forwarder:
         self._peers = PeerCheck()
         self._serving: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._retired = False  # a successor listens
+        self._established = 0  # connections, those of withdrawn forwards too
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._loop = asyncio.get_running_loop()
         self._awake = False
         listening.raise_descriptor_limit()
@@ -252,9 +256,20 @@ class Forwarder:
         ]
 
     def stop_accepting(self) -> None:
-        """Established connections stay with this process until they end."""
+        """Established connections stay with this process until they end. It listens and writes ports never again."""
+        self._retired = True
+        self._store.freeze()
         for forward in self._forwards.values():
             self._stop_listening(forward)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no connection is established."""
+        return not self._established
+
+    async def wait_idle(self) -> None:
+        """Returns when the last established connection has ended."""
+        await self._idle.wait()
 
     def adopt(self, listeners: Iterable[tuple[int, int, socket.socket]]) -> None:
         """Takes listening sockets over from a predecessor. To be called before anything is exposed: a forward whose
@@ -304,7 +319,7 @@ class Forwarder:
             self._try_to_listen(forward)
 
     def _listen(self, forward: _Forward) -> None:
-        if self._direct or self._is_published(forward):
+        if self._retired or self._direct or self._is_published(forward):
             self._stop_listening(forward)
             return
         exact = forward.host_port or (forward.port if forward.require_local else None)
@@ -350,6 +365,8 @@ class Forwarder:
             reset(connection)
             return
         forward.connections += 1
+        self._established += 1
+        self._idle.clear()
         task = self._loop.create_task(self._serve(forward, connection), name=f"forward {forward.name}")
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
@@ -383,6 +400,9 @@ class Forwarder:
 
     def _ended(self, forward: _Forward) -> None:
         forward.connections -= 1
+        self._established -= 1
+        if not self._established:
+            self._idle.set()
 
     async def _dial(self, forward: _Forward) -> socket.socket | Channel | None:
         """None: nothing answers. Waits for a link, and for a service that is just starting."""

@@ -38,6 +38,8 @@ def receive_listeners(connection: socket.socket) -> dict[str, list[Listener]]:
             head, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, _PER_MESSAGE)
             batch = [socket.socket(fileno=descriptor) for descriptor in descriptors]
             opened += batch
+            for one in batch:
+                one.set_inheritable(False)
             if len(head) < _LENGTH.size:
                 head += _exactly(connection, _LENGTH.size - len(head))
             (length,) = _LENGTH.unpack(head)

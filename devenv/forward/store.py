@@ -14,6 +14,7 @@ class PortStore:
 
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
+        self._frozen = False
         self._ports: dict[str, int] = {}
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -27,10 +28,16 @@ class PortStore:
     def get(self, key: str) -> int | None:
         return self._ports.get(key)
 
+    def freeze(self) -> None:
+        """Another process writes the file from now on."""
+        self._frozen = True
+
     def put(self, key: str, host_port: int) -> None:
         if self._ports.get(key) == host_port:
             return
         self._ports[key] = host_port
+        if self._frozen:
+            return
         text = json.dumps({"version": 1, "ports": dict(sorted(self._ports.items()))}, indent=1) + "\n"
         fresh = self._path.with_name(f".{self._path.name}-{secrets.token_hex(4)}")
         try:

@@ -11,9 +11,15 @@ import resource
 import signal
 import socket
 import sys
+import time
+from typing import TYPE_CHECKING
 
 from devenv.api import paths
 
+if TYPE_CHECKING:
+    from devenv.forward.handover import Listener
+
+_PATIENCE = 8.0  # seconds
 _LOG_LIMIT = 4 << 20  # bytes; the older half is given up at a start
 
 
@@ -23,9 +29,20 @@ def main() -> int:
     state = pathlib.Path(paths.state_folder())
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(state / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    succeeds = "--succeed" in sys.argv
+    legacy = None
+    if succeeds:
+        import devenv.supervisor.wiring  # noqa: F401 - what can fail fails before anything is taken from anyone
+        from devenv.supervisor import succession
+
+        try:
+            legacy = succession.ask(paths.socket_path(str(state)))
+        except succession.AlreadySucceeded:
+            _tell(ready, "ready")
+            return 0
+    if not _lock(lock, _PATIENCE if succeeds else 0.0):
+        if legacy is not None:
+            legacy.refuse()
         _tell(ready, "busy")
         return 0
     os.ftruncate(lock, 0)
@@ -34,19 +51,27 @@ def main() -> int:
     _configure_log(state / "supervisor.log")
     _raise_descriptor_limit()
     listener = _listen(paths.socket_path(str(state)))
+    if legacy is not None:
+        legacy.take()
     try:
-        asyncio.run(_serve(state, listener, ready))
+        asyncio.run(_serve(state, lock, listener, legacy.listeners if legacy is not None else {}, ready))
     except Exception:
         logging.getLogger("devenv.supervisor").exception("the supervisor ends")
         return 1
     return 0
 
 
-async def _serve(state: pathlib.Path, listener: socket.socket, ready: int | None) -> None:
+async def _serve(
+    state: pathlib.Path,
+    lock: int,
+    listener: socket.socket,
+    inherited: dict[str, list[Listener]],
+    ready: int | None,
+) -> None:
     from devenv.supervisor.wiring import build
 
     loop = asyncio.get_running_loop()
-    supervisor = build(state)
+    supervisor = build(state, lock, inherited)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.server.stopping.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
@@ -54,18 +79,37 @@ async def _serve(state: pathlib.Path, listener: socket.socket, ready: int | None
     try:
         await supervisor.run(listener)
     finally:
-        os.unlink(paths.socket_path(str(state)))
+        if _lock(lock, 0.0):  # else a successor has it, and the path
+            os.unlink(paths.socket_path(str(state)))
 
 
 def _listen(path: str) -> socket.socket:
-    """The lock is held, so whatever stands at the path is a dead supervisor's."""
-    pathlib.Path(path).unlink(missing_ok=True)
+    """The lock is held, so whatever stands at the path is a dead supervisor's or one's that hands over.
+
+    The name comes last: no client meets a missing socket, or one on which nobody listens.
+    """
+    fresh = pathlib.Path(path + ".new")
+    fresh.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    os.chmod(path, 0o600)
+    listener.bind(str(fresh))
+    fresh.chmod(0o600)
     listener.listen(256)
     listener.setblocking(False)
+    fresh.replace(path)
     return listener
+
+
+def _lock(lock: int, patience: float) -> bool:
+    """Takes the lock; a predecessor that was asked to stop gives it up within `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+        time.sleep(0.02)  # a lock tells nobody that it is free, and waiting for it has no deadline
 
 
 def _tell(ready: int | None, word: str) -> None:

@@ -6,6 +6,8 @@ A connection's failure means that its client is gone; it never harms another one
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import struct
 from typing import Any
 
@@ -90,6 +92,10 @@ class Connection:
                 pass
         except ConnectionError:
             pass
+
+    def duplicate(self) -> socket.socket:
+        """The same connection as a socket of the caller's, to send descriptors; nothing else may be sent meanwhile."""
+        return socket.socket(fileno=os.dup(self._writer.get_extra_info("socket").fileno()))
 
     async def close(self) -> None:
         self._writer.close()

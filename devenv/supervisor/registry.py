@@ -18,6 +18,7 @@ from devenv.environment.environments import Environments
 from devenv.environment.target import Target
 from devenv.errors import DevenvError
 from devenv.forward.forwarder import Forwarder
+from devenv.forward.handover import Listener
 from devenv.supervisor.background import Background
 from devenv.supervisor.engines import Engines
 from devenv.supervisor.root import project_root
@@ -38,11 +39,14 @@ class Registry:
         state: pathlib.Path,
         owner: str,
         make_forwarder: ForwarderMaker,
+        inherited: dict[str, list[Listener]] | None = None,
     ) -> None:
         self.state = state
         self._engines = Engines(self._on_engine)
         self.environments = Environments(self._engines.engine_for, state, owner, time.time, version=VERSION)
         self._make_forwarder = make_forwarder
+        self._inherited = dict(inherited or {})  # a predecessor's listening sockets, until their environment is held
+        self._retired = False
         self._benches: dict[str, Workbench] = {}
         self._found: dict[tuple[str, str | None], tuple[Stamp, Workbench]] = {}
         self._configs: dict[str, tuple[Stamp, DevenvConfig]] = {}
@@ -96,6 +100,10 @@ class Registry:
         bench.engine_name = engine.endpoint.url
         bench.forwarder = self._make_forwarder(target, config, folder, bench.changes.touch, bench.note)
         self._benches[target.key] = bench
+        if listeners := self._inherited.pop(target.key, None):
+            bench.forwarder.adopt(listeners)
+        if self._retired:
+            bench.retire()
         return bench
 
     def drop(self, key: str) -> None:
@@ -143,7 +151,21 @@ class Registry:
             restored.append(bench)
         return restored
 
+    def drop_inherited(self) -> None:
+        """Closes the sockets of environments that are not there any more."""
+        for listeners in self._inherited.values():
+            for _, _, opened in listeners:
+                opened.close()
+        self._inherited.clear()
+
+    def retire(self) -> None:
+        """A successor holds every environment."""
+        self._retired = True
+        for bench in self.all():
+            bench.retire()
+
     async def close(self) -> None:
+        self.drop_inherited()
         await self._background.close()
         for bench in self.all():
             await bench.close()

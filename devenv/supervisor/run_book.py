@@ -26,6 +26,7 @@ class RunBook:
         self._file = file
         self._on_change = on_change
         self._records: dict[str, dict[str, Any]] = {}
+        self._frozen = False
         try:
             loaded = json.loads(file.read_text(encoding="utf-8"))
             self._records = {record["id"]: record for record in loaded if isinstance(record, dict) and "id" in record}
@@ -73,6 +74,10 @@ class RunBook:
         self._save()
         self._on_change()
 
+    def freeze(self) -> None:
+        """Another process writes the file from now on."""
+        self._frozen = True
+
     def _save(self) -> None:
-        if self._file.parent.is_dir():
+        if not self._frozen and self._file.parent.is_dir():
             write_atomic(self._file, json.dumps(self.all()[:_KEPT]))

@@ -21,8 +21,12 @@ from devenv.api.context import ClientContext
 from devenv.api.messages import PROTOCOL, Args, Request
 from devenv.errors import DevenvError, InternalError, Refused, UsageError
 from devenv.supervisor.connection import ClientGone, Connection
+from devenv.version import VERSION, newer
 
 log = logging.getLogger("devenv.supervisor")
+
+_ANY_VERSION = ("supervisor", "hand-over")  # verbs for clients of every version
+_TURNS = 8  # of the loop: more than asyncio takes from a readable listener to a client's task
 
 Handler = Callable[[Any, ClientContext, Connection], Awaitable[Any]]
 """(typed arguments, client, connection) -> result; None when the handler has ended the connection itself."""
@@ -34,12 +38,14 @@ class Server:
     def __init__(self, verbs: dict[str, tuple[type[Args], Handler]]) -> None:
         self._verbs = verbs
         self._request = msgspec.json.Decoder(Request)
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.Task[None], str] = {}  # with the verb
+        self._listening: asyncio.Server | None = None
         self.stopping = asyncio.Event()
 
     async def serve(self, listener: socket.socket) -> None:
         """Until `stopping` is set; then clients in the middle of something are cut off."""
         server = await asyncio.start_unix_server(self._accept, sock=listener, limit=16 << 20)
+        self._listening = server
         async with server:
             await self.stopping.wait()
             server.close()
@@ -47,10 +53,28 @@ class Server:
                 task.cancel()
             await asyncio.gather(*self._clients, return_exceptions=True)
 
+    async def stop_listening(self) -> None:
+        """Another process has the path now. Who had connected before is still served, and nobody is cut off."""
+        assert self._listening is not None
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        self._listening.close()
+
+    def cut(self, verb: str) -> None:
+        """Hangs up on the clients of a verb."""
+        for task, asked in self._clients.items():
+            if asked == verb:
+                task.cancel()
+
+    async def wait_idle(self) -> None:
+        """Returns when no client is served, the caller's own aside."""
+        while others := [task for task in self._clients if task is not asyncio.current_task()]:
+            await asyncio.wait(others)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._clients.add(task)
+        self._clients[task] = ""
         connection = Connection(reader, writer)
         try:
             _same_user(writer.get_extra_info("socket"))
@@ -60,7 +84,7 @@ class Server:
         except DevenvError as error:
             connection.send({"t": "error", "error": error.to_wire()})
         finally:
-            self._clients.discard(task)
+            self._clients.pop(task, None)
             await connection.close()
 
     async def _serve_client(self, connection: Connection) -> None:
@@ -101,6 +125,12 @@ class Server:
                 f"the supervisor is older than this client (protocol {PROTOCOL}, asked {request.v})",
                 "run: devenv supervisor restart",
             )
+        if request.verb not in _ANY_VERSION and newer(request.client, VERSION):
+            connection.send({"t": "outdated", "version": VERSION})
+            return None
+        task = asyncio.current_task()
+        if task in self._clients:
+            self._clients[task] = request.verb
         known = self._verbs.get(request.verb)
         if known is None:
             raise UsageError(

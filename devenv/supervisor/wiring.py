@@ -16,6 +16,8 @@ from devenv.config import DevenvConfig
 from devenv.debug.cache import DebugpyCache
 from devenv.environment.target import Target
 from devenv.forward.forwarder import Forwarder
+from devenv.forward.handover import Listener
+from devenv.supervisor.handover import HandOver
 from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.live import Live
 from devenv.supervisor.port_settings import port_settings
@@ -28,39 +30,60 @@ from devenv.supervisor.verbs.processes import ProcessVerbs
 from devenv.supervisor.verbs.runs import RunVerbs
 from devenv.supervisor.verbs.tests import TestVerbs
 from devenv.supervisor.verbs.watch import WatchVerbs
+from devenv.supervisor.workbench import Workbench
 
 log = logging.getLogger("devenv.supervisor")
+
+
+_UNCLAIMED = 15.0  # seconds after which a predecessor's listener that no forward wants is closed
 
 
 class Supervisor:
     """Owns the server and the registry for one run of the process."""
 
-    def __init__(self, server: Server, registry: Registry, live: Live) -> None:
+    def __init__(self, server: Server, registry: Registry, live: Live, handover: HandOver) -> None:
         self.server = server
+        self._handover = handover
         self._registry = registry
         self._live = live
 
     async def run(self, listener: socket.socket) -> None:
         async with asyncio.TaskGroup() as group:
             restore = group.create_task(self._restore())
+            drain = group.create_task(self._drain())
             await self.server.serve(listener)
             restore.cancel()
+            drain.cancel()
         await self._registry.close()
+
+    async def _drain(self) -> None:
+        await self._handover.drain()
+        self.server.stopping.set()
 
     async def _restore(self) -> None:
         """Environments that ran when the last supervisor ended are taken over, ports first of all."""
         ctx = ClientContext("/", 0o022, dict(os.environ), os.getuid())
         try:
             for bench in await self._registry.restore(ctx):
-                bench.start(self._live.connect(bench, None), "restore")
+                bench.start(self._reconnect(bench), "restore")
+            self._registry.drop_inherited()
         except Exception:
             log.exception("the restore failed")
 
+    async def _reconnect(self, bench: Workbench) -> None:
+        try:
+            await self._live.connect(bench, None)
+            # Ports that a program opened are claimed when the agent has told of them; no event says that it is all.
+            await asyncio.sleep(_UNCLAIMED)
+        finally:
+            bench.forwarder.drop_unclaimed()
 
-def build(state: pathlib.Path) -> Supervisor:
-    """A supervisor over the state folder `state`."""
+
+def build(state: pathlib.Path, lock: int, inherited: dict[str, list[Listener]] | None = None) -> Supervisor:
+    """A supervisor over the state folder `state`, of which it holds the lock (a descriptor). `inherited`: what a
+    predecessor listened on."""
     owner = f"{os.getuid()}@{paths.machine_id()}"
-    registry = Registry(state, owner, make_forwarder)
+    registry = Registry(state, owner, make_forwarder, inherited)
     launcher = Launcher(registry, DebugpyCache(state / "cache" / "debugpy"))
     live = Live(registry, launcher)
     runs = RunVerbs(registry, launcher)
@@ -73,6 +96,7 @@ def build(state: pathlib.Path) -> Supervisor:
     ports = PortVerbs(registry, live)
     stop: list[Callable[[], None]] = []
     watch = WatchVerbs(registry, live, lambda: stop[0]())
+    handover = HandOver(registry, lock)
     verbs: dict[str, tuple[type[messages.Args], Handler]] = {
         "up": (messages.UpArgs, environment.up),
         "start": (messages.UpArgs, environment.start),
@@ -92,6 +116,7 @@ def build(state: pathlib.Path) -> Supervisor:
         "kill": (messages.KillArgs, runs.kill),
         "read": (messages.ReadArgs, runs.read),
         "input": (messages.InputArgs, runs.input),
+        "resize": (messages.ResizeArgs, runs.resize),
         "debug": (messages.DebugArgs, debug.debug),
         "ide": (messages.IdeArgs, debug.ide),
         "test": (messages.TestArgs, tests.test),
@@ -102,12 +127,14 @@ def build(state: pathlib.Path) -> Supervisor:
         "address": (messages.ServiceArgs, ports.address),
         "watch": (messages.Args, watch.watch),
         "supervisor": (messages.ServiceArgs, watch.supervisor),
+        "hand-over": (messages.HandOverArgs, handover.hand_over),
         "build-log": (messages.LogsArgs, watch.build_log),
         "container-log": (messages.LogsArgs, watch.container_log),
     }
     server = Server(verbs)
+    handover.server = server
     stop.append(server.stopping.set)
-    return Supervisor(server, registry, live)
+    return Supervisor(server, registry, live, handover)
 
 
 def make_forwarder(
@@ -116,7 +143,6 @@ def make_forwarder(
     folder: pathlib.Path,
     on_change: Callable[[], None],
     on_note: Callable[[str], None],
-        "resize": (messages.ResizeArgs, runs.resize),
 ) -> Forwarder:
     """The forwards of one environment, from what its files say about ports."""
     raw = target.config.raw

@@ -66,6 +66,7 @@ class Workbench:
         self.no_python = ""  # why no agent can run in this image; "" when one can
         self.operation: Operation | None = None
         self.engine_lost = False
+        self.retired = False  # a successor has taken over: see devenv.supervisor.handover
         self._links: dict[str, Link] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._background = Background(f"env={target.key}")
@@ -138,6 +139,8 @@ class Workbench:
 
     async def _reconnect(self) -> None:
         """After a restart from outside: the link again, and with it the forwards and the runs' records."""
+        if self.retired:
+            return
         with contextlib.suppress(DevenvError):
             await self.link()
 
@@ -199,7 +202,7 @@ class Workbench:
         await self.forwarder.set_link(None)
         self.changes.touch()
         attempt = 0
-        while self.running and self._links.get(self.remote_user) is link:
+        while self.running and not self.retired and self._links.get(self.remote_user) is link:
             try:
                 await self.link()
                 return
@@ -265,6 +268,15 @@ class Workbench:
     def start(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[None]:
         """A background task of this environment."""
         return self._background.start(work, name)
+
+    def retire(self) -> None:
+        """A successor holds the environment: nothing new is begun here, nothing is written; what is open goes on."""
+        self.retired = True
+        self.runs.freeze()
+        self.forwarder.stop_accepting()
+        if self.test_watch is not None:
+            self.test_watch.cancel()
+            self.test_watch = None
 
     async def close(self) -> None:
         await self._background.close()

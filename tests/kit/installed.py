@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,13 +17,13 @@ from tests.kit import rig
 PACKAGES = ("devcontainer", "devenv", "tui")
 
 
-def bin_folder() -> Path:
-    """Folder with the `devenv` of the present sources; built when they changed since."""
+def bin_folder(version: str = "") -> Path:
+    """Folder with the `devenv` of the present sources (called `version` if given); built when they changed since."""
     with rig.lock("installed"):
         dependencies = _dependencies()
-        app = rig.state() / f"app-{_digest([*_sources(), str(dependencies)])}"
+        app = rig.state() / f"app-{_digest([*_sources(), str(dependencies), version])}"
         if not (app / "done").exists():
-            _build(app, dependencies)
+            _build(app, dependencies, version)
         return app / "bin"
 
 
@@ -51,7 +52,7 @@ def _dependencies() -> Path:
     return folder
 
 
-def _build(app: Path, dependencies: Path) -> None:
+def _build(app: Path, dependencies: Path, version: str) -> None:
     shutil.rmtree(app, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         # From a copy: a build writes next to the sources, which other processes may be reading.
@@ -64,6 +65,9 @@ def _build(app: Path, dependencies: Path) -> None:
                 (copy / name).touch()
         for package in PACKAGES:
             shutil.copytree(rig.ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+        if version:
+            file = copy / "devenv/version.py"
+            file.write_text(re.sub(r'(?m)^VERSION = ".*"$', f'VERSION = "{version}"', file.read_text()))
         pip = (str(dependencies / "bin/python"), "-m", "pip")
         _run(*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, str(copy))
         (wheel,) = Path(folder).glob("*.whl")
