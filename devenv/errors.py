@@ -12,6 +12,8 @@ DevenvError                  message (what, where), hint (what to do), code
 ├── HookFailed               a lifecycle command failed; names it
 ├── NotUp                    the environment is not running
 ├── NotFound                 a run, service, environment or script does not exist
+│   └── NoProgram            exec: the program is not in the container
+├── NotExecutable            exec: the program cannot be executed
 ├── LiveRuns                 stop, rebuild or down refused because runs are alive
 ├── LinkError                the agent cannot be reached
 │   └── NoPython             the image has no usable Python
@@ -52,6 +54,8 @@ class ExitCode(enum.IntEnum):
     PORT = 75
     REFUSED = 77
     DEBUG = 78
+    NOT_EXECUTABLE = 126  # `exec` only: what a shell says of a program that cannot be executed
+    NO_PROGRAM = 127  # `exec` only: what a shell says of a program that is not there
     INTERRUPTED = 130
 
 
@@ -148,6 +152,14 @@ class NotUp(DevenvError):
 
 class NotFound(DevenvError):
     code = ExitCode.NOT_FOUND
+
+
+class NoProgram(NotFound):
+    code = ExitCode.NO_PROGRAM
+
+
+class NotExecutable(DevenvError):
+    code = ExitCode.NOT_EXECUTABLE
 
 
 class LiveRuns(DevenvError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from devenv.api.context import ClientContext
 from devenv.api.messages import ExecArgs
-from devenv.errors import NoPython
+from devenv.errors import DevenvError, NoProgram, NoPython, NotExecutable
 from devenv.link.port import WindowSize
 from devenv.supervisor.connection import Connection
 from devenv.supervisor.launcher import Launcher
@@ -52,11 +52,24 @@ class ProcessVerbs:
             connection.send(_engine_exec(bench, argv, env, cwd, args))
             return
         size = WindowSize(ctx.rows or 24, ctx.columns or 80) if args.tty else None
-        channel = await link.spawn(argv, env=env, cwd=cwd, tty=size, umask=ctx.umask)
+        try:
+            channel = await link.spawn(argv, env=env, cwd=cwd, tty=size, umask=ctx.umask)
+        except DevenvError as error:
+            raise _as_a_shell_says(error) from error
         connection.start_stream()
         async with ClientStream(connection, ctx) as client:
             connection.end(dict(await client.run(channel)))
         await connection.drain()
+
+
+def _as_a_shell_says(error: DevenvError) -> DevenvError:
+    """127 for a program that is not there, 126 for one that cannot be executed: what scripts around `exec` test."""
+    match error.details.get("code"):
+        case "not-found":
+            return NoProgram(error.message, "it is looked up on the PATH in the container", details=error.details)
+        case "not-executable":
+            return NotExecutable(error.message, details=error.details)
+    return error
 
 
 def _has_login(shell: str) -> bool:

@@ -33,11 +33,11 @@ def test_a_signal_is_128_and_its_number(daily: Site, name: str) -> None:
 
 
 def test_a_program_that_is_not_there(daily: Site) -> None:
-    daily.exec("no-such-program").failed(66).says("no-such-program")
+    daily.exec("no-such-program").failed(127).says("no-such-program")
 
 
 def test_a_program_that_may_not_be_executed(daily: Site) -> None:
-    daily.exec("./streams.py").failed().says("streams.py")
+    daily.exec("./streams.py").failed(126).says("streams.py")
 
 
 def test_the_streams_stay_apart(daily: Site) -> None:

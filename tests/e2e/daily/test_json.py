@@ -160,5 +160,5 @@ def test_errors(daily: Site, words: tuple[str, ...], kind: str, code: int) -> No
 
 def test_a_programs_own_json_option_is_its_own(daily: Site) -> None:
     assert daily.devenv("exec", "echo", "--json").ok().out == "--json\n"
-    outcome = daily.devenv("exec", "no-such-program", "--json").failed(66)
+    outcome = daily.devenv("exec", "no-such-program", "--json").failed(127)
     assert outcome.out == ""
