@@ -66,6 +66,7 @@ class ServiceBook:
         self._probed: Probed | None = None
         self._workspace: WorkspacePaths | None = None
         self._changed = asyncio.Event()  # replaced at each change: who waits, waits for the next one
+        self._binding = asyncio.Lock()
 
     async def find(
         self,
@@ -80,8 +81,9 @@ class ServiceBook:
         With a forwarder, services that run already are forwarded again.
         """
         self._probed, self._workspace = probed, workspace
-        if link is not self._link:
-            await self._bind(link, probed)
+        async with self._binding:  # who comes second must not plan with what is not looked up yet
+            if link is not self._link:
+                await self._bind(link, probed)
         plans = plan_services(config, self._found)
         for plan in plans:
             known = self._services.get(plan.name)
