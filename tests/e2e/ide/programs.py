@@ -44,12 +44,6 @@ import sys
 words = sys.argv[1:]
 print("package", *words)
 """,
-    "tests/test_sums.py": """\
-def test_sum():
-    left = 40
-    right = 2
-    assert left + right == 42
-""",
     # An interpreter that ends before the program begins.
     "broken/sitecustomize.py": """\
 import os, sys
@@ -82,6 +76,5 @@ runs:
   package: {module: package, args: [named]}
   broken: {script: train.py, env: {PYTHONPATH: broken}}
   list: {command: "ls -l"}
-test: {paths: [tests]}
 """,
 }

@@ -144,9 +144,8 @@ def test_a_second_program_takes_the_port(studio: Site) -> None:
         (("--module", "package", "a", "b"), "package/__main__.py", "print(", "words", "['a', 'b']"),
         (("package",), "package/__main__.py", "print(", "words", "['named']"),
         (("train",), "train.py", "for number", "sys.argv[1:]", "['from', 'the', 'settings']"),
-        (("--module", "pytest", "-q"), "tests/test_sums.py", "assert", "left + right", "42"),
     ],
-    ids=["module", "named-module", "named-script", "pytest"],
+    ids=["module", "named-module", "named-script"],
 )
 def test_what_can_be_debugged(
     studio: Site, words: tuple[str, ...], file: str, text: str, expression: str, value: str

@@ -173,7 +173,7 @@ def test_a_port_that_another_program_has_is_told_with_its_holder(
             outcome = site.devenv("debug", "--detach", "--no-wait", "loop.py").ok()
             port = door(site)
             assert port != taken
-            outcome.says(f"{taken} is taken by .*python", f"127.0.0.1:{port}")
+            outcome.says(f"{taken} is taken by a process of ", f"127.0.0.1:{port}")
             source = site.path("loop.py")
             with attached(site, {source: [line_of(source, "tick += 1")]}) as (client, _):
                 client.stopped("breakpoint")
