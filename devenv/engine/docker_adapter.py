@@ -114,7 +114,9 @@ class DockerEngine:
 
     def for_client(self, env: Mapping[str, str]) -> DockerEngine:
         """The same engine and connection for another client: its own credentials, proxies and build settings."""
-        return DockerEngine(self.endpoint, self._api, DockerCli(self.endpoint, env), env)
+        engine = DockerEngine(self.endpoint, self._api, DockerCli(self.endpoint, env), env)
+        engine._threads = self._threads  # one pool for a connection: its owner's close ends the threads
+        return engine
 
     async def logs(self, container: str, *, tail_lines: int | None = None) -> bytes:
         """What the container's first process has printed, stdout and stderr in order."""

@@ -195,7 +195,12 @@ class RunVerbs:
         bench = await self._registry.find(args, ctx)
         where: dict[str, Any] = {"tail_bytes": args.tail} if args.tail is not None else {"offset": args.offset or 0}
         link = await bench.link()
-        return await link.request("runs.read", run=args.run, length=args.length, **where)
+        try:
+            return await link.request("runs.read", run=args.run, length=args.length, **where)
+        except AgentRefusal as refusal:
+            if refusal.details.get("code") == "no-run":
+                raise NotFound(refusal.message, "`devenv runs` lists what ran") from refusal
+            raise
 
     async def input(self, args: InputArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)

@@ -1,39 +1,33 @@
-"""Clients under contract. The real client joins by one more entry in `MAKERS` (it needs an engine and a project)."""
+"""Clients under contract: the scripted one, and the real one with a supervisor and a container behind it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 
 from devenv.api import fake_scenes
-from devenv.api.port import Client
+from tests.contract.client.real import real_world
+from tests.contract.client.world import World
 
 
-@dataclass
-class World:
-    """A client of an environment that is up and idle, with two ways to make it do what the contract is about."""
-
-    client: Client
-    runnable: str  # a run configuration whose run lives until it is ended
-    print_bytes: Callable[[str, bytes], Awaitable[None]]  # makes that run print; returns once it is readable
-
-
-async def _fake() -> World:
+@contextlib.asynccontextmanager
+async def _fake() -> AsyncIterator[World]:
     client = fake_scenes.ready()
 
     async def print_bytes(run: str, data: bytes) -> None:
         client.emit(run, data)
 
-    return World(client, "train", print_bytes)
+    yield World(client, "train", print_bytes)
+    await client.close()
 
 
-MAKERS: dict[str, Callable[[], Awaitable[World]]] = {"fake": _fake}
+MAKERS: dict[str, Callable[[], AbstractAsyncContextManager[World]]] = {"fake": _fake, "real": real_world}
 
 
-@pytest.fixture(params=list(MAKERS))
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.engine)])
 async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    world = await MAKERS[request.param]()
-    yield world
-    await world.client.close()
+    async with MAKERS[request.param]() as world:
+        yield world

@@ -10,8 +10,7 @@ import pytest
 from devenv.api.port import Client
 from devenv.api.views import EnvStatus, ProgressView, RunState, Snapshot
 from devenv.errors import LiveRuns, NotFound, NotUp
-
-from .conftest import World
+from tests.contract.client.world import World
 
 
 async def until(client: Client, true: Callable[[Snapshot], bool]) -> Snapshot:
