@@ -47,9 +47,10 @@ class Verb:
 
     `positional`: names in order; "name?" may be missing, "name..." takes all the rest *unparsed*: from the first
     positional on, nothing is taken for an option of ours, so a program's own flags need no `--`.
+    `foreign`: an option that is not ours and looks like none of ours begins the rest as well (pytest's own).
     """
 
-    __slots__ = ("example", "name", "options", "positional", "run", "summary")
+    __slots__ = ("example", "foreign", "name", "options", "positional", "run", "summary")
 
     def __init__(
         self,
@@ -59,7 +60,9 @@ class Verb:
         options: "Sequence[Option]" = (),
         positional: "Sequence[str]" = (),
         example: str = "",
+        foreign: bool = False,
     ) -> None:
+        self.foreign = foreign
         self.name = name
         self.summary = summary
         self.run = run
@@ -88,6 +91,9 @@ class Verb:
                 continue
             name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
             option = table.get(name)
+            if option is None and self.foreign and not _nearest(name, list(table), 0.8):
+                given += argv[index - 1 :]
+                break
             if option is None:
                 raise BadUsage(f"{self.name}: unknown option {name}", _nearest(name, list(table)))
             if option.kind in ("flag", "no-flag"):
@@ -153,8 +159,8 @@ def _store(values: "dict[str, Any]", option: Option, name: str, value: str) -> N
         values[option.key] = value
 
 
-def _nearest(word: str, known: "list[str]") -> str:
+def _nearest(word: str, known: "list[str]", likeness: float = 0.6) -> str:
     import difflib
 
-    near = difflib.get_close_matches(word, known, 1, 0.6)
+    near = difflib.get_close_matches(word, known, 1, likeness)
     return f"did you mean {near[0]}?" if near else ""

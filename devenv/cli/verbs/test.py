@@ -30,4 +30,5 @@ VERB = Verb(
     (Option("-w --watch", "run again on every save: failed tests first, then changed files, then all"),),
     ("args...",),
     "devenv test -k loader -x\ndevenv test --watch",
+    foreign=True,
 )

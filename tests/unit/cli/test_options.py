@@ -58,6 +58,23 @@ def test_a_wrong_command_line_says_what(words: str, message: str) -> None:
         verb().parse(words.split())
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("-k loader -x", {"args": ["-k", "loader", "-x"]}),
+        ("-d --maxfail=1 -d", {"detach": True, "args": ["--maxfail=1", "-d"]}),
+    ],
+)
+def test_another_programs_options_need_no_dashes_where_the_verb_says_so(
+    words: str, expected: dict[str, object]
+) -> None:
+    foreign = verb()
+    foreign.foreign = True
+    assert foreign.parse(words.split()) == expected
+    with pytest.raises(BadUsage, match="unknown option --detatch"):
+        foreign.parse(["--detatch"])
+
+
 def test_the_nearest_option_is_named() -> None:
     with pytest.raises(BadUsage) as caught:
         verb().parse(["--detatch"])
