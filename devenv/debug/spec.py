@@ -95,8 +95,10 @@ def python_program(program: Program, python: str | None) -> Program | None:
 
 
 def not_python(program: Program) -> DebugError:
+    shell_line = program.argv[2:3] if program.argv[:2] == ("/bin/sh", "-c") else ()
+    named = repr(shell_line[0]) if shell_line else program.argv[0]  # what the person wrote, not our shell around it
     return DebugError(
-        f"{program.argv[0]} is not a Python program, so debugpy cannot run it",
+        f"{named} is not a Python program, so debugpy cannot run it",
         "debug a script or a module: `script:` or `module:` in devenv.yaml, or devenv debug FILE.py",
         details={"argv": list(program.argv)},
     )
