@@ -7,8 +7,8 @@ import pytest
 
 from devenv.api import fake_scenes
 from devenv.api.fake import FakeClient
-from devenv.api.views import EnvStatus, RunState
-from devenv.errors import EngineMissing, PortTaken
+from devenv.api.views import EnvStatus, OperationView, ProgressView, RunState
+from devenv.errors import EngineMissing, PortTaken, Refused
 from tui.dialogs.question import Question
 from tui.model.state import Pane
 from tui.screens.overlays import DetailsScreen, HelpScreen, ProgressScreen
@@ -304,3 +304,47 @@ async def test_a_changed_configuration_keeps_the_cursor(opened: Open) -> None:
         client.change(configs=[first, *fake_scenes.CONFIGS])
         await table.sees("another")
         assert table.app.state.config == "sweep"
+
+
+async def test_up_without_a_configuration_offers_to_write_one(opened: Open) -> None:
+    client = fake_scenes.absent()
+    client.configured = False
+    async with opened(client) as table:
+        await table.press("u")
+        await table.sees("Write it and go on")
+        await table.press("y")
+        await table.until(lambda: table.app.state.status is EnvStatus.RUNNING)
+        assert table.asked("init") == [()]
+
+
+async def test_what_a_rebuild_would_lose_is_listed(opened: Open) -> None:
+    client = fake_scenes.ready()
+    client.fail_next("up", Refused("the container holds 1 file", "", details={"lines": ["/root/model.pt  (12.0 MB)"]}))
+    async with opened(client) as table:
+        await table.press("U")
+        await table.sees("Rebuild the container?")
+        await table.press("y")
+        await table.sees("/root/model.pt")
+        await table.press("y")
+        await table.until(lambda: table.asked("up") == [(True, False), (True, True)])
+
+
+async def test_the_work_of_another_client_is_shown(opened: Open) -> None:
+    client = fake_scenes.absent()
+    async with opened(client) as table:
+        steps = [ProgressView(key="image", title="Pulling the image")]
+        client.change(operation=OperationView(verb="up", started=1.0, running=True, steps=steps))
+        await table.sees("bringing up")
+        await table.press("p")
+        await table.sees("Pulling the image")
+        client.change(operation=OperationView(verb="up", started=1.0, running=False, steps=steps, error="no space"))
+        await table.sees("no space")
+
+
+async def test_the_terminal_of_a_live_run_gets_the_size_of_the_pane(opened: Open) -> None:
+    client = fake_scenes.ready()
+    async with opened(client) as table:
+        run = await client.run("train", [])
+        await table.until(lambda: run in client.sizes)
+        pane = table.app.output().size
+        assert client.sizes[run] == (pane.height, pane.width)
