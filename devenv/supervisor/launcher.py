@@ -5,6 +5,7 @@ The rooms do the work (`devenv.runs`, `devenv.debug`); this file brings them tog
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import pathlib
 from collections.abc import Mapping
@@ -28,26 +29,30 @@ from devenv.supervisor.workbench import Workbench
 
 
 class Launcher:
-    """Stateless but for deliveries, which are remembered per container."""
+    """Stateless but for deliveries, which are remembered per container, and for who is probing."""
 
     def __init__(self, registry: Registry, cache: DebugpyCache) -> None:
         self._registry = registry
         self._cache = cache
         self._deliveries: dict[tuple[str, str], Delivery] = {}
+        self._probing: dict[str, asyncio.Lock] = {}
 
     async def probed(self, bench: Workbench) -> ProbedEnv:
-        """The remote user's environment in the container; asked for once per container start."""
-        container = bench.require_running()
-        if bench.probed is not None:
+        """The remote user's environment in the container; asked for once per container start, by however many."""
+        if bench.probed is not None and bench.running:
             return bench.probed
-        found = await self._registry.environments.probe(
-            bench.target, container, bench.current_link, engine=bench.engine
-        )
-        now = bench.container
-        if now is not None and (now.id, now.started_at) == (container.id, container.started_at):
-            bench.probed = found  # else it was restarted meanwhile, and the next one looks again
-            bench.changes.touch()
-        return found
+        async with self._probing.setdefault(bench.target.key, asyncio.Lock()):
+            container = bench.require_running()
+            if bench.probed is not None:
+                return bench.probed
+            found = await self._registry.environments.probe(
+                bench.target, container, bench.current_link, engine=bench.engine
+            )
+            now = bench.container
+            if now is not None and (now.id, now.started_at) == (container.id, container.started_at):
+                bench.probed = found  # else it was restarted meanwhile, and the next one looks again
+                bench.changes.touch()
+            return found
 
     async def run_spec(self, bench: Workbench, args: RunArgs, ctx: ClientContext, kind: str = "run") -> RunSpec:
         bench.require_running()
