@@ -56,6 +56,13 @@ import devenv_agent.main
 devenv_agent.main.main()
 """
 
+# The first interpreter that passes the check becomes the agent. Its stdin is not read before.
+_SEARCH = (
+    "code=$1 boot=$2; shift 2; "
+    'for p in "$@"; do command -v "$p" >/dev/null 2>&1 && "$p" -I -S -c "$code" </dev/null >/dev/null 2>&1 && '
+    'exec "$p" -I -S -u -c "$boot"; done'
+)
+
 _MARK = "devenv-probe"
 _SCRIPT = (
     f"echo {_MARK}; code=$1; shift; "
@@ -79,6 +86,12 @@ class Attempt:
 
 def boot_argv(python: str) -> list[str]:
     return [python, "-I", "-S", "-u", "-c", BOOT]
+
+
+def search_argv(pythons: Sequence[str], modules: Sequence[str]) -> list[str]:
+    """Search and boot in one exec, for an image with a shell. Ends without a word when nothing fits: `find_python`
+    tells why."""
+    return ["sh", "-c", _SEARCH, "sh", check_code(modules), BOOT, *pythons]
 
 
 def check_code(modules: Sequence[str]) -> str:

@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from devenv.engine.port import ContainerSnapshot, Engine, ExecStream
-from devenv.errors import DevenvError, LinkError
+from devenv.errors import DevenvError, EngineError, LinkError
 from devenv.link import bundle
 from devenv.link.agent_link import AgentLink
-from devenv.link.bootstrap import DEFAULT_PYTHONS, boot_argv, find_python
+from devenv.link.bootstrap import DEFAULT_PYTHONS, boot_argv, find_python, search_argv
 from devenv.link.codec import HEADER, MAGIC, MAX_NOISE, MAX_PAYLOAD, FrameReader, Kind, encode
 from devenv.link.direct_tier import DirectTransport, Door
 from devenv.link.multiplex import DEAD_AFTER, PING_EVERY, Multiplex
@@ -51,8 +51,20 @@ async def open_link(
     `link_dir` is the host's folder that the container sees read-only at `mount`, None when it has none.
     Raises NoPython, LinkError (with `details["noise"]` when something else than the agent spoke) and engine errors.
     """
-    python = await find_python(engine, container.id, user=user, pythons=pythons, modules=bundle.required_modules())
-    opener = _Opener(engine, container.id, user, python, env, mount, state, ping_every, dead_after)
+    modules = bundle.required_modules()
+    boot = search_argv(pythons, modules)
+    opener = _Opener(engine, container.id, user, boot, env, mount, state, ping_every, dead_after)
+    try:
+        return await _open(opener, link_dir, tier)
+    except (LinkError, EngineError) as error:
+        if isinstance(error, LinkError) and "noise" not in error.details:
+            raise
+        # No shell, no interpreter that fits, or one that fails: the long way finds out which.
+        python = await find_python(engine, container.id, user=user, pythons=pythons, modules=modules)
+    return await _open(dataclasses.replace(opener, boot=boot_argv(python)), link_dir, tier)
+
+
+async def _open(opener: _Opener, link_dir: pathlib.Path | None, tier: Tier) -> AgentLink:
     if tier is Tier.STREAM:
         return await opener.stream("asked for")
     if link_dir is None:
@@ -76,7 +88,7 @@ class _Opener:
     engine: Engine
     container: str
     user: str
-    python: str
+    boot: Sequence[str]
     env: Mapping[str, str]
     mount: str
     state: str
@@ -149,7 +161,7 @@ class _Opener:
         return multiplex
 
     async def _start(self) -> ExecStream:
-        return await self.engine.exec_stream(self.container, boot_argv(self.python), user=self.user, env=self.env)
+        return await self.engine.exec_stream(self.container, self.boot, user=self.user, env=self.env)
 
     async def _greet(self, stream: ExecStream, hello: dict[str, Any]) -> _Greeting:
         request = {"id": 1, "op": "hello", "version": 1, "state": self.state, **hello}

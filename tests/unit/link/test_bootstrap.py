@@ -76,6 +76,17 @@ def test_the_boot_line_is_python_3_6() -> None:
         ast.parse(source, feature_version=(3, 6))
 
 
+def test_the_required_modules_are_the_unconditional_imports() -> None:
+    found = {"json", "os", "sys", "types", "zlib"}  # of the boot line
+    for source in bundle.sources().values():
+        for statement in ast.parse(source).body:
+            if isinstance(statement, ast.Import):
+                found.update(alias.name for alias in statement.names)
+            elif isinstance(statement, ast.ImportFrom) and not statement.level and statement.module:
+                found.add(statement.module)
+    assert set(bundle.required_modules()) == found - {"__future__"}
+
+
 def test_the_bundle_holds_the_agent() -> None:
     payload = bundle.payload()
     assert int.from_bytes(payload[:4], "big") == len(payload) - 4
