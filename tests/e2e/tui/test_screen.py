@@ -1,0 +1,107 @@
+"""The terminal UI on a real terminal, a real supervisor and a real container, as an ordinary user works with it."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from tests.e2e.daily.site import Site
+from tests.kit.tmux import Tmux
+from tests.kit.waiting import eventually
+from tui.actions import ACTIONS
+
+pytestmark = [pytest.mark.engine, pytest.mark.users]
+
+
+def live(site: Site) -> list[str]:
+    return [view["id"] for view in site.json("runs")["runs"] if view["state"] in ("starting", "running")]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_runs(site: Site) -> None:
+    for run in live(site):
+        site.devenv("kill", run, "--force").ok()
+
+
+def test_a_run_is_started_heard_and_ended(site: Site, screen: Tmux) -> None:
+    first = screen.wait_for("train")
+    assert "digits" in first
+    mark = uuid.uuid4().hex[:8]  # what earlier runs printed may still stand on the screen
+    site.write("mark", mark)
+    screen.keys("1", "r")
+    screen.keys("2")
+    screen.wait_for(f"epoch one of {mark}")
+    screen.keys("i")
+    screen.type("hello")
+    screen.keys("Enter")
+    screen.wait_for("heard hello")
+    screen.keys("C-]")
+    screen.keys("x")
+    eventually(lambda: not live(site), "the end of the run")
+
+
+def test_the_terminal_of_a_run_has_the_size_of_its_pane(site: Site, screen: Tmux) -> None:
+    mark = uuid.uuid4().hex[:8]
+    site.write("mark", mark)
+    screen.keys("1", "r")
+    screen.keys("2")
+    screen.wait_for(f"epoch one of {mark}")
+    before = screen.screen().count("columns of")
+    screen.resize(screen.columns + 20, screen.rows)
+    eventually(lambda: screen.screen().count("columns of") > before, "a new size in the program")
+
+
+def test_debug_says_where_it_waits(site: Site, screen: Tmux) -> None:
+    port = site.json("status")["debug"]["port"]
+    screen.keys("1", "d")
+    screen.wait_for(f"127.0.0.1:{port}")
+    screen.wait_for("debug")
+
+
+def test_tests_are_counted(site: Site, screen: Tmux) -> None:
+    screen.keys("t", "3")
+    screen.wait_for("test_it_fails")
+    tests = eventually(lambda: site.status()["tests"]["failed"] and site.status()["tests"], "the results")
+    assert (tests["passed"], tests["failed"]) == (2, 1)
+
+
+def test_ports_have_addresses(site: Site, screen: Tmux) -> None:
+    screen.keys("4")
+    screen.wait_for("site")
+    screen.wait_for("8123")
+
+
+def test_help_lists_every_action(screen: Tmux) -> None:
+    screen.keys("?")
+    seen = screen.wait_for(ACTIONS[0].text)
+    for _ in range(20):
+        screen.keys("PageDown")
+        seen += eventually(screen.screen, "a screen")
+        if all(action.text in seen for action in ACTIONS):
+            break
+    assert [action.text for action in ACTIONS if action.text not in seen] == []
+
+
+def test_the_palette_finds_an_action(screen: Tmux) -> None:
+    screen.keys("C-p")
+    screen.type("rebuild")
+    screen.wait_for("Rebuild")
+
+
+def test_a_lost_supervisor_is_told_and_comes_back(site: Site, screen: Tmux) -> None:
+    screen.keys("1", "r")
+    run = eventually(lambda: live(site), "a live run")
+    site.kill_supervisor()
+    screen.wait_for("went away")
+    eventually(lambda: "went away" not in screen.screen(), "the banner is gone again")
+    screen.wait_for("running")
+    assert live(site) == run
+
+
+def test_leaving_leaves_the_runs_alive(site: Site, screen: Tmux) -> None:
+    screen.keys("1", "r")
+    run = eventually(lambda: live(site), "a live run")
+    screen.keys("q")
+    assert screen.exit_code() == 0
+    assert live(site) == run
