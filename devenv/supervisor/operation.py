@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from devenv.api.views import OperationView
 from devenv.supervisor.connection import Connection
 
 Message = dict[str, Any]
@@ -56,6 +57,7 @@ class Operation:
         self._told: list[Message] = []
         self._listeners: set[Callable[[Message], None]] = set()
         self._waiting = 0
+        self.final: OperationView | None = None  # how it looked at its end; see snapshot.operation_view
         telling = Telling(asyncio.get_running_loop(), self._tell)
         self._task: asyncio.Future[Any] = asyncio.ensure_future(work(telling))
 

@@ -142,7 +142,9 @@ def snapshot(
 
 
 def operation_view(operation: Operation) -> OperationView:
-    """What an operation told, each step as it is now."""
+    """What an operation told, each step as it is now. An ended one has been looked at before: its view stays."""
+    if operation.final is not None:
+        return operation.final
     steps: dict[str, ProgressView] = {}
     log: list[str] = []
     for message in operation.told:
@@ -160,7 +162,7 @@ def operation_view(operation: Operation) -> OperationView:
             ok=message.get("ok", True),
         )
     failure = operation.failure
-    return OperationView(
+    view = OperationView(
         verb=operation.verb,
         started=operation.started,
         running=operation.running,
@@ -169,6 +171,9 @@ def operation_view(operation: Operation) -> OperationView:
         error=str(getattr(failure, "message", failure)) if failure is not None else "",
         hint=str(getattr(failure, "hint", "")),
     )
+    if not view.running:
+        operation.final = view
+    return view
 
 
 def epoch(stamp: str) -> float | None:
