@@ -126,6 +126,8 @@ def test_an_upgrade_breaks_no_connection_and_no_run(
     assert facts(new)["pid"] == after["pid"]
     with socket.create_connection(("127.0.0.1", port), timeout=20) as last:
         assert echoes(last, b"last")
+    (log,) = alice.home.glob(".local/state/devenv/*/supervisor.log")
+    assert "Traceback" not in log.read_text()
 
 
 def test_an_idle_supervisor_leaves_at_once(alice: User, old: Shell, shell: Callable[..., Shell]) -> None:
