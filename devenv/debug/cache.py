@@ -7,8 +7,6 @@ the host, never in a container. A tree appears by a rename, so what is there is 
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
-import importlib.util
 import os
 import pathlib
 import re
@@ -16,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterable
 
 from devenv.debug.versions import LAST_RELEASES, Choice, Interpreter, OwnCopy, choose, needed_glibc
@@ -32,6 +29,9 @@ _ALL_THREADS = re.compile(r"(^|/)pydevd_attach_to_process/attach_linux_\w+\.so$"
 
 def own_copy() -> OwnCopy:
     """The debugpy installed beside devenv, found through its metadata and never imported (importing it patches us)."""
+    import importlib.metadata  # 20 ms that a start of the supervisor does not wait for
+    import importlib.util
+
     try:
         distribution = importlib.metadata.distribution("debugpy")
         found = importlib.util.find_spec("debugpy")
@@ -150,6 +150,8 @@ class DebugpyCache:
                     _place(pathlib.Path(folder, name), here / name, link=False)
 
     def _download(self, choice: Choice, work: pathlib.Path) -> None:
+        import zipfile
+
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".download.") as folder:
             wheel = _pip_download(choice, folder)
             with zipfile.ZipFile(wheel) as archive:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devenv.api.context import ClientContext
 from devenv.api.messages import Args, InitArgs, LsArgs, StopArgs, UpArgs
 from devenv.api.views import EnvironmentView, EnvStatus, RunView, Snapshot
-from devenv.environment.infer import Proposal, propose
 from devenv.environment.plan import UpOptions
 from devenv.errors import DevenvError, LiveRuns, NotFound, NotUp, Refused, UsageError
 from devenv.link.port import Tier
@@ -21,6 +20,9 @@ from devenv.supervisor.operation import Operation, Telling
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.snapshot import STATUS
 from devenv.supervisor.workbench import Workbench
+
+if TYPE_CHECKING:
+    from devenv.environment.infer import Proposal
 
 
 class EnvironmentVerbs:
@@ -233,6 +235,8 @@ def _refuse_others(bench: Workbench) -> None:
 
 def _propose(root: pathlib.Path) -> Proposal:
     """What the repository shows: its files two levels deep, as Git would list them."""
+    from devenv.environment.infer import propose  # 15 ms that a start of the supervisor does not wait for
+
     listing = []
     for pattern in ("*", "*/*"):
         listing += [str(path.relative_to(root)) for path in root.glob(pattern) if path.is_file()]
