@@ -7,9 +7,12 @@ import json
 import os
 import sys
 import time
-from typing import Any
 
 from devenv.cli.wire import decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Narrator", "decode", "duration", "size"]
 
@@ -48,7 +51,7 @@ class Narrator:
         self._titles: dict[str, str] = {}
         self._shown = ""
 
-    def __call__(self, message: dict[str, Any]) -> None:
+    def __call__(self, message: "dict[str, Any]") -> None:
         if self._json:
             sys.stderr.write(json.dumps(message) + "\n")
             sys.stderr.flush()
@@ -65,7 +68,7 @@ class Narrator:
             else:
                 self._print(f"  | {message['text'].rstrip()}")
 
-    def _progress(self, message: dict[str, Any]) -> None:
+    def _progress(self, message: "dict[str, Any]") -> None:
         key = message["key"]
         title = message.get("title") or self._titles.get(key, key)
         self._titles[key] = title

@@ -1,10 +1,13 @@
 """Views as text for people. The data is what --json prints; nothing here decides anything."""
 
 import time
-from typing import Any
 
 from devenv.cli.narrate import duration, size
 from devenv.cli.tables import table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _LABEL = 12
 
@@ -13,7 +16,7 @@ def _row(label: str, text: str) -> str:
     return f"  {label:{_LABEL}}{text}"
 
 
-def environment(snapshot: dict[str, Any]) -> str:
+def environment(snapshot: "dict[str, Any]") -> str:
     """One environment on one page: what `up` and `status` print."""
     view = snapshot["environment"]
     head = f"{view['name']}: {view['status']}"
@@ -61,13 +64,13 @@ def environment(snapshot: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _debug(view: dict[str, Any]) -> str:
+def _debug(view: "dict[str, Any]") -> str:
     state = "a program waits" if view["waiting"] else "attached" if view["attached"] else "idle"
     note = f"; {view['note']}" if view["note"] else ""
     return f"{view['host']}:{view['port']} ({state}{note})"
 
 
-def plan(result: dict[str, Any]) -> str:
+def plan(result: "dict[str, Any]") -> str:
     """What `up --dry-run` prints: the steps, the exact argument list, what differs."""
     lines = [f"{index}. {step}" for index, step in enumerate(result["steps"], 1)]
     if result.get("create"):
@@ -85,7 +88,7 @@ def plan(result: dict[str, Any]) -> str:
     return "\n".join(lines or ["nothing to do"]) + "\n"
 
 
-def taken_down(result: dict[str, Any]) -> str:
+def taken_down(result: "dict[str, Any]") -> str:
     """What `stop` and `down` print."""
     lines = [f"{run['name']} ({run['id']}): {run['state']}" for run in result["ended"]]
     if result["ended"]:

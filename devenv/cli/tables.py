@@ -1,9 +1,11 @@
 """Plain tables for people: aligned columns, no lines."""
 
-from collections.abc import Sequence
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> str:
     """The rows under their header; "" when there are none."""
     if not rows:
         return ""

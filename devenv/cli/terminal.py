@@ -1,10 +1,13 @@
 """Raw mode of the local terminal, and its return."""
 
 import termios
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
-def raw(fd: int) -> list[Any]:
+def raw(fd: int) -> "list[Any]":
     """Puts the terminal into raw mode; returns what `restore` needs. Keys typed before are kept."""
     saved = termios.tcgetattr(fd)
     mode = termios.tcgetattr(fd)
@@ -18,5 +21,5 @@ def raw(fd: int) -> list[Any]:
     return saved
 
 
-def restore(fd: int, saved: list[Any]) -> None:
+def restore(fd: int, saved: "list[Any]") -> None:
     termios.tcsetattr(fd, termios.TCSADRAIN, saved)

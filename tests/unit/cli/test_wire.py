@@ -50,3 +50,15 @@ def test_the_warm_path_loads_next_to_nothing() -> None:
     heavy = {"json", "re", "socket", "enum", "dataclasses", "typing", "argparse", "asyncio", "pathlib", "subprocess"}
     assert not heavy & set(loaded.split()), loaded
     assert not [name for name in loaded.split() if name.startswith(("docker", "textual", "msgspec", "yaml"))]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["help", "up"], ["up", "--help"], ["version"]])
+def test_help_loads_no_front_end_and_no_engine(words: list[str]) -> None:
+    code = (
+        "import sys; before = set(sys.modules); from devenv.cli.main import dispatch\n"
+        f"code = dispatch({words!r})\n"
+        "sys.stderr.write(' '.join(sorted(set(sys.modules) - before))); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"tui", "textual", "docker", "msgspec", "yaml", "asyncio", "typing", "subprocess"}
+    assert not heavy & {name.partition(".")[0] for name in done.stderr.split()}, done.stderr
