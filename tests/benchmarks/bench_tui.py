@@ -160,6 +160,7 @@ def measure(ground: Ground, scale: float) -> Iterator[Figure]:
         pids = behind(place)
         screen.drain(2)
         taken = shares({"TUI": screen.pid, **pids}, screen, seconds)
+        assert screen.count > 1000 * seconds, "the output pane stands still"
         yield Figure("TUI while a run prints 10,000 lines/s", "% of a core", taken.pop("TUI"), goal=Goal(5, "value"))
         yield from _behind("TUI attached", taken)
     with Screen(place, "devenv", "run", "printer.py") as screen:
