@@ -151,11 +151,6 @@ class DapClient:
     def evaluate(self, expression: str, frame: int) -> str:
         return str(self.request("evaluate", expression=expression, frameId=frame, context="repl")["result"])
 
-    def child(self, number: int = 0, timeout: float | None = None) -> DapClient:
-        """The session of the child process that was announced as the `number`th, counted from 0."""
-        self._pump(lambda: len(self.children) > number, f"child process {number}", timeout)
-        return self.children[number]
-
     def resume(self, thread: int) -> None:
         self.request("continue", threadId=thread)
 
@@ -174,6 +169,23 @@ class DapClient:
         body = json.dumps(message).encode()
         self._socket.sendall(b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
+    def stopped_child(self, timeout: float | None = None) -> tuple[DapClient, Message]:
+        """The first child process that stops, and its `stopped`. Not every child does: helpers are announced too."""
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        while True:
+            for client in (self, *self.children):
+                client._sort_received()
+            for child in self.children:
+                for event in child.events:
+                    if event["event"] == "stopped":
+                        child.events.remove(event)
+                        return child, event["body"]
+            clients = {client._socket: client for client in (self, *self.children)}
+            ready = select.select(list(clients), [], [], max(0.0, deadline - time.monotonic()))[0]
+            assert ready, f"none of {len(self.children)} child processes stopped"
+            for sock in ready:
+                clients[sock]._read("a child process that stops")
+
     def _pump(self, done: Callable[[], bool], what: str, timeout: float | None) -> None:
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         while not done():
@@ -185,10 +197,17 @@ class DapClient:
             ready = remaining > 0 and select.select([self._socket], [], [], remaining)[0]
             if not ready:
                 raise AssertionError(f"{what} did not come; events so far: {[e['event'] for e in self.events]}")
-            chunk = self._socket.recv(65536)
-            if not chunk:
-                raise AssertionError(f"the adapter closed the connection; waited for {what}")
-            self._received += chunk
+            self._read(what)
+
+    def _read(self, what: str) -> None:
+        chunk = self._socket.recv(65536)
+        if not chunk:
+            raise AssertionError(f"the adapter closed the connection; waited for {what}")
+        self._received += chunk
+
+    def _sort_received(self) -> None:
+        while (message := self._take()) is not None:
+            self._sort(message)
 
     def _take(self) -> Message | None:
         head, separator, rest = self._received.partition(b"\r\n\r\n")
