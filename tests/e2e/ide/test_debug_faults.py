@@ -137,8 +137,8 @@ if __name__ == "__main__":
             debugging(site, "load.py") as run,
             attached(site, {source: [line_of(source, "return value")]}) as (client, _),
         ):
-            worker = client.child(timeout=90)
-            thread = worker.stopped("breakpoint")["threadId"]
+            worker, stop = client.stopped_child(timeout=90)
+            thread = stop["threadId"]
             frame = worker.frames(thread)[0]
             assert frame["source"]["path"] == str(source)
             assert worker.evaluate("(index, value)", frame["id"]) == "(0, 0)"

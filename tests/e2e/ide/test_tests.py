@@ -158,7 +158,6 @@ def test_a_watch_runs_what_a_save_affects(bench: Site) -> None:
         bench.write("words.py", "def shout(word):\n    return word.upper().replace('B', 'C')\n")
         eventually(lambda: "5 passed" in tmux.screen(), "all tests", 60)
         last = tmux.screen().split("FAILED tests/test_new.py::test_new - ")[1]
-        assert re.search(r"testing tests/test_new.py, tests/test_words.py", last), last
         assert re.findall(r"::(\w+) PASSED", last)[0] == "test_new"
         eventually(lambda: bench.status()["tests"]["passed"] == 5, "the results in `devenv status`")
 
