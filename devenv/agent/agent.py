@@ -43,7 +43,9 @@ class Agent:
             "signal": self._signal,
             "resize": self._resize,
             "connect": self._connect,
-            "ports.list": lambda id, params: self.peer.reply(id, {"listeners": self._look(), "ephemeral": self._ephemeral()}),
+            "ports.list": lambda id, params: self.peer.reply(
+                id, {"listeners": self._look(), "ephemeral": self._ephemeral()}
+            ),
             "ports.watch": self._ports_watch,
             "stats": self._stats,
             "unpack": self._unpack,
