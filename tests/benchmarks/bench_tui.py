@@ -171,8 +171,8 @@ def measure(ground: Ground, scale: float) -> Iterator[Figure]:
         yield Figure("`devenv run` client, the same run", "% of a core", taken.pop("client"))
         yield from _behind("`devenv run` on a terminal", taken)
     place.devenv("kill", "printer.py")
-    script = str(place.shell.path[0] / "devenv")
-    with place.shell.start(script, "run", "printer.py", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+    quiet = subprocess.DEVNULL
+    with place.shell.start("devenv", "run", "printer.py", stdin=quiet, stdout=subprocess.PIPE, stderr=quiet) as process:
         assert process.stdout is not None
         eventually(lambda: place.json("runs")["runs"][0]["state"] == "running", "the run")
         pids = behind(place)
