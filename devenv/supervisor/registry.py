@@ -147,6 +147,7 @@ class Registry:
             bench = self._benches.get(target.key)
             if bench is None:
                 bench = self.hold(target, await self._engines.engine_for(ctx))
+            if bench.container is None:  # also one that a client has just asked for, and that is still being looked up
                 await bench.adopt(container, user, workspace, adopted=adopted)
             restored.append(bench)
         return restored
