@@ -26,12 +26,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *NAMES], help=", ".join(NAMES))
     parser.add_argument("--scale", type=float, default=1.0, help="share of the usual repetitions")
+    parser.add_argument("--patience", type=float, default=60.0, help="seconds to wait for a quiet machine, each time")
     parser.add_argument("--write", type=Path, help="a page whose table is replaced by this run's")
     options = parser.parse_args()
     figures: list[Figure] = []
     with ground() as place:
-        print(f"load average before: {quiet(patience=60):.2f} on {os.cpu_count()} cores", file=sys.stderr, flush=True)
+        loads: list[float] = []
         for name in options.names or NAMES:
+            loads.append(quiet(patience=options.patience))
+            print(f"{name}: load average before {loads[-1]:.2f}", file=sys.stderr, flush=True)
             for figure in importlib.import_module(f"tests.benchmarks.bench_{name}").measure(place, options.scale):
                 figures.append(figure)
                 print(" | ".join(figure.cells()), file=sys.stderr, flush=True)
@@ -39,7 +42,8 @@ def main() -> int:
     if options.write:
         head = options.write.read_text().partition(TABLE)[0]
         day = datetime.datetime.now(datetime.UTC).date().isoformat()
-        options.write.write_text(f"{head}{TABLE}\nMeasured on {day}.\n\n{table(figures)}")
+        load = f"load average before each group {', '.join(f'{one:.1f}' for one in loads)} on {os.cpu_count()} cores"
+        options.write.write_text(f"{head}{TABLE}\nMeasured on {day}, {load}.\n\n{table(figures)}")
     return 0
 
 
