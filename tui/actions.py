@@ -100,7 +100,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("rebuild", ("U",), "rebuild", "Rebuild the container from its configuration", "Environment", _status(*MADE), (B,)),
     Action("down", ("D",), "remove", "Remove the container", "Environment", _status(*MADE), weight=9),
     Action("down-volumes", (), "", "Remove the container and its volumes", "Environment", _status(*MADE), weight=9),
-    Action("progress", ("p",), "progress", "Show the progress of what goes on", "Environment", lambda s: s.operation is not None, weight=0),
+    Action("progress", ("p",), "progress", "Show the progress of what goes on", "Environment", lambda s: s.operation is not None, weight=8),
     Action("details", ("e",), "environment", "Show all about the environment, with notes and drift", "Environment", lambda s: s.snapshot is not None, weight=8),
     Action("run", ("r",), "run", "Run the chosen run configuration", "Runs", _configured, (R,), 1),
     Action("debug", ("d",), "debug", "Run it under the debugger, waiting for a client", "Runs", _configured, (R,), 1),

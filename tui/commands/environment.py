@@ -76,8 +76,8 @@ async def up(desk: Desk) -> None:
 
 async def rebuild(desk: Desk) -> None:
     name = desk.state.snapshot.environment.container if desk.state.snapshot else ""
-    text = "The container is made anew from the configuration. What it holds outside mounts is lost."
-    if not await desk.ask(Ask("Rebuild the container?", text, "Rebuild", (name,) if name else ())):
+    text = f"{name or 'The container'} is made anew from the configuration. What it holds outside mounts is lost."
+    if not await desk.ask(Ask("Rebuild the container?", text, "Rebuild")):
         return
 
     async def work() -> bool:

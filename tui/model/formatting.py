@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from devenv.api.views import EnvStatus, RunState, RunView
 from tui.model.spans import Span, Tone
 
@@ -126,6 +128,15 @@ def run_outcome(run: RunView) -> Span:
             return Span("starting", Tone.WARN)
         case RunState.RUNNING:
             return Span("running", Tone.INFO)
+
+
+# What the outcome says already: only what comes behind it is news.
+_KNOWN = re.compile(r"^(finished|exited with code -?\d+|ended by signal \d+( \(\w+\))?)([,;] |$)")
+
+
+def run_reason(run: RunView) -> str:
+    """Why the run stands as it does, as far as `run_outcome` does not say it; often empty."""
+    return _KNOWN.sub("", run.reason)
 
 
 _SIGNALS = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from tui.model.ansi import overwritten
 from tui.model.formatting import bar, duration, ticking
 from tui.model.spans import Line, Lines, Span, Tone, clean, clip_line, spread, wrap
 from tui.model.state import Operation, Step
 
 BAR = 16
+_SECONDS = re.compile(r"[\d.]+ ?s")
 
 
 def progress(operation: Operation, now: float, cells: int, lines: int) -> Lines:
@@ -44,7 +47,7 @@ def _step(step: Step, now: float, cells: int) -> Line:
         mark = Span("  ✔ ", Tone.OK) if step.ok else Span("  ✘ ", Tone.BAD)
         time = duration(step.ended - step.started)
     left: Line = (mark, Span(clean(step.title), Tone.PLAIN if step.ended is None else Tone.DIM))
-    if step.detail:
+    if step.detail and (step.ended is None or not _SECONDS.fullmatch(step.detail)):  # its time stands at the right
         left += (Span(f"  {clean(step.detail)}", Tone.FAINT),)
     right: Line = (Span(f"{time:>7}", Tone.DIM),)
     if step.ended is None and step.fraction is not None and cells > 50:

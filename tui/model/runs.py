@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from devenv.api.views import RunConfigView, RunView
-from tui.model.formatting import run_outcome, run_seconds, run_symbol, size
+from devenv.api.views import EnvStatus, RunConfigView, RunView
+from tui.model.formatting import run_outcome, run_reason, run_seconds, run_symbol, size
 from tui.model.spans import Line, Row, Span, Tone, clean
 from tui.model.state import State
 
-KINDS = {"debug": Span(" ⚑", Tone.ACCENT), "test": Span(" ✓", Tone.DIM), "service": Span(" ◆", Tone.DIM)}
+KINDS = {"debug": Span(" ⚑", Tone.ACCENT), "service": Span(" ◆", Tone.DIM)}
 
 
 def config_rows(state: State) -> tuple[Row, ...]:
@@ -45,7 +45,8 @@ def history_rows(state: State) -> tuple[Row, ...]:
         return tuple(rows)
     if state.up:
         return (Row("", (Span("No runs yet. ", Tone.DIM), Span("⏎", Tone.KEY), Span(" starts one.", Tone.DIM))),)
-    return (Row("", (Span("No runs yet.", Tone.DIM),)),)
+    key, text = ("s", " starts the container.") if state.status is EnvStatus.STOPPED else ("u", " brings it up.")
+    return (Row("", (Span("No runs yet. ", Tone.DIM), Span(key, Tone.KEY), Span(text, Tone.DIM))),)
 
 
 def _run(state: State, run: RunView) -> Row:
@@ -70,8 +71,8 @@ def output_title(state: State, *, following: bool, place: float, wrapping: bool)
     left: list[Span] = [run_symbol(run), Span(" "), Span(clean(run.name), Tone.STRONG)]
     left += [KINDS[run.kind]] if run.kind in KINDS else []
     left += [Span(f"  {outcome.text}", outcome.tone), Span(f"  {run_seconds(run, state.now)}", Tone.DIM)]
-    if run.reason:
-        left.append(Span(f"  {clean(run.reason)}", Tone.WARN))
+    if reason := run_reason(run):
+        left.append(Span(f"  {clean(reason)}", Tone.WARN))
     if run.dropped:
         left.append(Span(f"  {size(run.dropped)} dropped", Tone.WARN))
     debug = state.snapshot.debug if state.snapshot else None
@@ -81,7 +82,7 @@ def output_title(state: State, *, following: bool, place: float, wrapping: bool)
     right: list[Span] = []
     if state.input_mode:
         right.append(Span("TYPING  Ctrl-] leaves", Tone.ACCENT))
-    elif following:
+    elif following or (place >= 1 and not run.state.live):
         right.append(Span("follows" if run.state.live else "end", Tone.DIM))
     else:
         right.append(Span(f"{place:.0%}  G to the end", Tone.WARN))

@@ -161,8 +161,13 @@ class Viewport:
         rows = self.rows() if rows is None else rows
         if not rows or not self.window.size:
             return 0.0, 1.0
-        last = self.window.end if self.following else rows[-1].anchor.offset
+        last = self.window.end if self.following else self._end(rows[-1].anchor)
         return rows[0].anchor.offset / self.window.size, min(1.0, last / self.window.size)
+
+    def _end(self, anchor: Anchor) -> int:
+        """Up to which offset a row shows its piece; the last row shows all of it."""
+        piece = self.window.pieces()[self._index(anchor.offset)]
+        return piece.end if anchor.row == self._count(piece) - 1 else anchor.offset
 
     def _bottom(self) -> Anchor | None:
         pieces = self.window.pieces()

@@ -7,9 +7,10 @@ import uuid
 import pytest
 
 from tests.e2e.daily.site import Site
+from tests.e2e.tui.conftest import FILES
 from tests.kit.tmux import Tmux
 from tests.kit.waiting import eventually
-from tui.actions import ACTIONS
+from tui.actions import ACTIONS, BY_ID
 
 pytestmark = [pytest.mark.engine, pytest.mark.users]
 
@@ -55,15 +56,24 @@ def test_the_terminal_of_a_run_has_the_size_of_its_pane(site: Site, screen: Tmux
 def test_debug_says_where_it_waits(site: Site, screen: Tmux) -> None:
     port = site.json("status")["debug"]["port"]
     screen.keys("1", "d")
+    # A narrow screen cuts the title behind the word: there the message at the corner has the address.
+    screen.wait_for("Waiting for a debugger")
     screen.wait_for(f"127.0.0.1:{port}")
-    screen.wait_for("debug")
+    state = eventually(lambda: (now := site.status()["debug"])["waiting"] and now, "a run that waits")
+    assert [state["run"]] == live(site)
+    assert state["port"] == port
 
 
 def test_tests_are_counted(site: Site, screen: Tmux) -> None:
+    mark = uuid.uuid4().hex[:8]  # results of an earlier test do not have this name in them
+    site.write("test_it.py", FILES["test_it.py"].replace("it_fails", f"it_fails_{mark}"))
+    before = site.status()["tests"]["run"]
     screen.keys("t", "3")
-    screen.wait_for("test_it_fails")
-    tests = eventually(lambda: site.status()["tests"]["failed"] and site.status()["tests"], "the results")
+    screen.wait_for(f"✘ test_it_fails_{mark}")
+    screen.wait_for("✔ 2  ✘ 1  in ")
+    tests = site.status()["tests"]
     assert (tests["passed"], tests["failed"]) == (2, 1)
+    assert tests["run"] != before
 
 
 def test_ports_have_addresses(site: Site, screen: Tmux) -> None:
@@ -85,8 +95,13 @@ def test_help_lists_every_action(screen: Tmux) -> None:
 
 def test_the_palette_finds_an_action(screen: Tmux) -> None:
     screen.keys("C-p")
-    screen.type("rebuild")
-    screen.wait_for("Rebuild")
+    screen.wait_for("Search")
+    screen.type("show all keys")
+    screen.wait_for(f"{BY_ID['help'].text}  (?)")
+    eventually(lambda: BY_ID["rebuild"].text not in screen.screen(), "only what was searched")
+    screen.keys("Enter")
+    screen.wait_for("Esc closes")
+    screen.wait_for(BY_ID["up"].text)
 
 
 def test_a_lost_supervisor_is_told_and_comes_back(site: Site, screen: Tmux) -> None:
