@@ -15,10 +15,27 @@ from tui.model.ansi import PLAIN, Ink, sgr
 LIMIT = 524_288  # bytes held
 LONG = 4096  # bytes: a longer line is drawn in parts of this size
 
+EVENTS = 3  # the stream of structured lines (test results) between what a run prints; never drawn
+HIDDEN = b"\0"  # stands for each byte that is not drawn: offsets stay what they are
+
 _SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
 _CUT = re.compile(rb"\x1b(\[[0-9;:?<=>]*)?$")
+_HIDING = 16  # a piece may be this often longer than LONG when what is drawn of it is not
 _SLACK = 64  # bytes: a boundary this near to the start of a part is left out
 _LOOK_BACK = 4096  # bytes searched for the colour in force
+
+
+def drawn(chunk: OutputChunk) -> bytes:
+    """The chunk's bytes, with `HIDDEN` in place of every byte of the stream of events, its newlines too."""
+    if all(stream != EVENTS for _, stream in chunk.marks):
+        return chunk.data
+    ends = [offset for offset, _ in chunk.marks[1:]] + [chunk.end]
+    data = bytearray(chunk.data)
+    for (offset, stream), end in zip(chunk.marks, ends, strict=True):
+        if stream == EVENTS:
+            low, high = max(0, offset - chunk.start), min(len(data), end - chunk.start)
+            data[low:high] = HIDDEN * (high - low)
+    return bytes(data)
 
 
 class Piece(NamedTuple):
@@ -53,8 +70,9 @@ class Window:
 
     def replace(self, chunk: OutputChunk) -> bool:
         """Holds this chunk and nothing else. True when that changed what is held."""
-        same = (self.base, self.data) == (chunk.start, chunk.data) and self.gap == chunk.gap
-        self._take(chunk, chunk.start, chunk.data)
+        data = drawn(chunk)
+        same = (self.base, self.data) == (chunk.start, data) and self.gap == chunk.gap
+        self._take(chunk, chunk.start, data)
         return not same
 
     def append(self, chunk: OutputChunk, keep: int = LIMIT) -> bool:
@@ -64,7 +82,7 @@ class Window:
             return False
         if chunk.start != self.end:
             return self.replace(chunk)
-        data = self.data + chunk.data
+        data = self.data + drawn(chunk)
         cut = max(0, len(data) - keep)
         self._take(chunk, self.base + cut, data[cut:])
         return True
@@ -75,7 +93,7 @@ class Window:
             return False
         if chunk.start + len(chunk.data) != self.base:
             return self.replace(chunk)
-        self._take(chunk, chunk.start, (chunk.data + self.data)[:LIMIT])
+        self._take(chunk, chunk.start, (drawn(chunk) + self.data)[:LIMIT])
         return True
 
     def _take(self, chunk: OutputChunk, base: int, data: bytes) -> None:
@@ -90,7 +108,8 @@ class Window:
 
     def text(self, piece: Piece) -> str:
         """The piece decoded; bytes that are not UTF-8 become U+FFFD."""
-        return self.data[piece.start - self.base : piece.end - self.base].decode("utf-8", "replace")
+        data = self.data[piece.start - self.base : piece.end - self.base]
+        return data.replace(HIDDEN, b"").decode("utf-8", "replace")
 
     def ink_before(self, offset: int) -> Ink:
         """The colour in force at `offset`, as far as the bytes just before it tell."""
@@ -117,7 +136,9 @@ class Window:
             stop = end
             while stop > start and data[stop - 1] == 0x0D:
                 stop -= 1
-            if stop - start <= LONG:
+            if stop - start <= LONG or (
+                stop - start <= _HIDING * LONG and stop - start - data.count(HIDDEN, start, stop) <= LONG
+            ):
                 pieces.append(Piece(base + start, base + stop))
             else:
                 self._cut_long(start, stop, pieces)

@@ -38,6 +38,22 @@ def test_follows_the_end() -> None:
     assert texts(view(window(NUMBERED))) == ["95", "96", "97", "98", "99"]
 
 
+def test_structured_lines_between_the_output_are_not_drawn() -> None:
+    begin, event, middle, end = b"test_a.py ", b'{"e": "begin"}\n' * 400, b".", b".\nthe end\n"
+    data = begin + event + middle + event + end
+    at = len(begin), len(begin + event), len(begin + event + middle), len(begin + event + middle + event)
+    marks = [(100, 1), (100 + at[0], 3), (100 + at[1], 1), (100 + at[2], 3), (100 + at[3], 1)]
+    looking = view(Window())
+    whole = OutputChunk(start=100, end=100 + len(data), size=5000, data=data, marks=marks)
+    assert looking.window.replace(whole)
+    assert texts(looking) == ["test_a.py ..", "the end"]
+    assert not looking.window.replace(whole), "the same again changes nothing"
+    more = OutputChunk(start=whole.end, end=whole.end + len(event), size=5000, data=event, marks=[(whole.end, 3)])
+    assert looking.window.append(more)
+    assert looking.window.end == more.end
+    assert [text for text in texts(looking) if text] == ["test_a.py ..", "the end"]
+
+
 def test_scrolls_up_and_back_to_following() -> None:
     looking = view(window(NUMBERED))
     assert looking.scroll(-10) == 0 and texts(looking)[0] == "85" and not looking.following
