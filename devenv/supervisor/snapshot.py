@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
+import msgspec
+
 from devenv.api.views import (
     DebugView,
     DriftView,
@@ -138,6 +140,15 @@ def snapshot(
         tests=bench.tests.view() if bench.tests is not None else TestsView(),
         debug=debug,
         operation=operation_view(bench.operation) if bench.operation is not None else None,
+    )
+
+
+def without_secrets(view: Snapshot) -> Snapshot:
+    """For answers that are printed, piped and pasted: tokens stay with who asks for one address, and with watchers."""
+    return msgspec.structs.replace(
+        view,
+        services=[msgspec.structs.replace(service, secret_url="") for service in view.services],
+        ports=[msgspec.structs.replace(port, secret_url="") for port in view.ports],
     )
 
 

@@ -18,7 +18,7 @@ from devenv.supervisor.connection import Connection
 from devenv.supervisor.live import Live
 from devenv.supervisor.operation import Operation, Telling
 from devenv.supervisor.registry import Registry
-from devenv.supervisor.snapshot import STATUS
+from devenv.supervisor.snapshot import STATUS, without_secrets
 from devenv.supervisor.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class EnvironmentVerbs:
         await self._live.connect(bench, telling)
         if args.services:
             await self._live.start_services(bench, ctx, telling)
-        return self._live.snapshot(bench)
+        return without_secrets(self._live.snapshot(bench))
 
     async def _look_again(self, bench: Workbench) -> None:
         """After a failure: a container may be there all the same, to look into what went wrong."""
@@ -189,7 +189,7 @@ class EnvironmentVerbs:
                 bench.notes = [*bench.notes, error.message] if error.message not in bench.notes else bench.notes
         state = await self._registry.environments.status(bench.target, bench.engine)
         bench.drift, bench.owner = list(state.drift), state.owner
-        return self._live.snapshot(bench)
+        return without_secrets(self._live.snapshot(bench))
 
     async def ls(self, args: LsArgs, ctx: ClientContext, connection: Connection) -> Any:
         views = []
