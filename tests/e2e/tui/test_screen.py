@@ -74,6 +74,9 @@ def test_tests_are_counted(site: Site, screen: Tmux) -> None:
     tests = site.status()["tests"]
     assert (tests["passed"], tests["failed"]) == (2, 1)
     assert tests["run"] != before
+    screen.keys("v")
+    shown = screen.wait_for("1 failed, 2 passed")  # what pytest prints
+    assert '"e":' not in shown, "the structured lines between it are not for people"
 
 
 def test_ports_have_addresses(site: Site, screen: Tmux) -> None:
