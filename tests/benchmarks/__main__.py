@@ -42,7 +42,8 @@ def main() -> int:
     if options.write:
         head = options.write.read_text().partition(TABLE)[0]
         day = datetime.datetime.now(datetime.UTC).date().isoformat()
-        load = f"load average before each group {', '.join(f'{one:.1f}' for one in loads)} on {os.cpu_count()} cores"
+        before = ", ".join(f"{one:.1f}" for one in loads)
+        load = f"scale {options.scale:g}, load average before each group {before} on {os.cpu_count()} cores"
         options.write.write_text(f"{head}{TABLE}\nMeasured on {day}, {load}.\n\n{table(figures)}")
     return 0
 
