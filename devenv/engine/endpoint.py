@@ -10,6 +10,7 @@ import dataclasses
 import errno
 import hashlib
 import json
+import os
 import pathlib
 import stat
 from collections.abc import Mapping
@@ -90,6 +91,16 @@ def _checked(endpoint: Endpoint) -> Endpoint:
         f"not supported yet: an engine reached by {kind} ({endpoint.source})",
         "use a unix socket or a tcp address",
     )
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two addresses mean one engine: equal, or the same socket under two names."""
+    if one == other:
+        return True
+    scheme = "unix://"
+    if not (one.startswith(scheme) and other.startswith(scheme)):
+        return False
+    return os.path.realpath(one[len(scheme) :]) == os.path.realpath(other[len(scheme) :])
 
 
 def client_environment(endpoint: Endpoint, env: Mapping[str, str]) -> dict[str, str]:

@@ -14,9 +14,10 @@ from devenv.api.messages import Args
 from devenv.config import DevenvConfig
 from devenv.config import load as load_config
 from devenv.engine.docker_adapter import DockerEngine
+from devenv.engine.endpoint import resolve, same_place
 from devenv.environment.environments import Environments
 from devenv.environment.target import Target
-from devenv.errors import DevenvError
+from devenv.errors import DevenvError, Refused
 from devenv.forward.forwarder import Forwarder
 from devenv.forward.handover import Listener
 from devenv.supervisor.background import Background
@@ -61,6 +62,7 @@ class Registry:
         asked = (args.folder or ctx.cwd, args.config)
         known = self._found.get(asked)
         if known is not None and known[0] == _stamp(known[0]):
+            await self._on_asked_engine(known[1], ctx)
             if known[1].container is None:
                 await self._look(known[1])
             return known[1]
@@ -72,11 +74,25 @@ class Registry:
                 engine = await self._engines.engine_for(ctx)
                 bench = self.hold(target, engine)
             else:
+                await self._on_asked_engine(bench, ctx)
                 bench.target = target
             if bench.container is None:
                 await self._look(bench)
             self._found[asked] = (_stamp_of(target, root), bench)
             return bench
+
+    async def _on_asked_engine(self, bench: Workbench, ctx: ClientContext) -> None:
+        """A client that names another engine must not be shown, or change, what is on this one."""
+        asked = resolve(ctx.env)
+        if same_place(asked.url, bench.engine_name):
+            return
+        if bench.container is not None:
+            raise Refused(
+                f"{bench.target.name} is on the engine {bench.engine_name}; {asked.source} names {asked.url}",
+                "set DOCKER_HOST to that engine, or take the environment down there first",
+            )
+        bench.engine = await self._engines.engine_for(ctx)
+        bench.engine_name = bench.engine.endpoint.url
 
     async def _look(self, bench: Workbench) -> None:
         """Whether there is a container by now: another tool may have made one."""

@@ -84,6 +84,8 @@ def test_without_live_restore_up_says_so_and_runs_are_recorded_as_lost(
     engine = restartable_engine(live_restore=False)
     here = counting(engine)
     assert any("live-restore" in note for note in status(here)["notes"]), "up must say what a restart costs"
+    elsewhere = here.having(DOCKER_HOST="unix:///var/run/docker.sock")
+    elsewhere.run("devenv", "status").failed(77).says("is on the engine", "DOCKER_HOST names")
     engine.stop()
     engine.start()
     eventually(lambda: status(here)["status"] == "stopped", "the container is seen to be stopped", 30)
