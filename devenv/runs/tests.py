@@ -115,6 +115,7 @@ class TestReport:
         self.warnings = 0
         self.seconds = 0.0
         self.started = False
+        self.stopping = False  # somebody asked the run to end: what it was at then says nothing
         self.rootdir = workspace.container
         self._workspace = workspace
         self._tests: dict[str, TestView] = {}
@@ -191,8 +192,11 @@ class TestReport:
         return self._workspace.to_host(path) or path
 
     def end(self, record: Mapping[str, Any]) -> None:
-        """The run is over. A test that was running then ended with the process, and says so."""
+        """The run is over. A test that was running then ended with the process, and says so; where the run was asked
+        to end, it was not at fault and is passed over."""
         self._over = True
+        if self.stopping:
+            self._tests = {nodeid: test for nodeid, test in self._tests.items() if test.outcome != "running"}
         began, ended = record.get("started"), record.get("ended")
         if not self.seconds and began and ended:
             self.seconds = max(0.0, float(ended) - float(began))

@@ -69,6 +69,7 @@ class TestRunHandle:
         await asyncio.shield(self._reading)
 
     async def end(self) -> None:
+        self.report.stopping = True
         try:
             link = await self._bench.link()
             await link.request("runs.end", run=self._run)
