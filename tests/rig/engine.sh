@@ -65,6 +65,10 @@ PIN
   say "installed $(dockerd --version)"
 }
 
+forget_dead() {
+  if [ -f "$1" ] && [ "$(cat "/proc/$(cat "$1")/comm" 2>/dev/null)" != "$2" ]; then rm -f "$1"; fi
+}
+
 start() {
   if answers; then
     say "engine $(docker version --format '{{.Server.Version}}') answers"
@@ -82,8 +86,10 @@ start() {
 }
 JSON
   say "starting dockerd (log: $log_file)"
-  # A daemon that was killed leaves this file behind, and a new one would refuse to start over it.
-  if [ -f /run/docker.pid ] && ! kill -0 "$(cat /run/docker.pid)" 2>/dev/null; then rm -f /run/docker.pid; fi
+  # Daemons that were killed leave these files behind; a new one would refuse to start over them, or wait for whoever
+  # has the number by now.
+  forget_dead /run/docker.pid dockerd
+  forget_dead /run/docker/containerd/containerd.pid containerd
   setsid nohup dockerd --config-file "$state/daemon.json" </dev/null >>"$log_file" 2>&1 &
   printf '%s\n' "$!" >"$pid_file"
   for _ in $(seq 120); do
