@@ -81,6 +81,9 @@ class Server:
             await self._serve_client(connection)
         except (ClientGone, ConnectionError):
             pass
+        except asyncio.CancelledError:
+            if not self.stopping.is_set():
+                raise  # else `serve` has cut this client off, and asyncio would log that as an error
         except DevenvError as error:
             connection.send({"t": "error", "error": error.to_wire()})
         finally:

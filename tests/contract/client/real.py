@@ -62,6 +62,8 @@ async def real_world() -> AsyncIterator[World]:
                 await serving
                 os.close(lock)
                 Docker().remove_project(folder)
+                # What was being copied in a thread when its task was cancelled is copied to the end.
+                await asyncio.get_running_loop().shutdown_default_executor()
 
 
 def _printer(client: SupervisorClient, folder: Path) -> Callable[[str, bytes], Awaitable[None]]:

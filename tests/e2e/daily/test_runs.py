@@ -99,7 +99,9 @@ def test_detached_followed_joined_and_listed(daily: Site) -> None:
     )
     assert logs.stdout == follower.out
     assert logs.err == "".join(f"mark {n}\n" for n in range(0, 40000, 1000))
-    assert daily.devenv("logs", "--tail", "4", "later").ok().out == "all\n"
+    last = daily.devenv("logs", "--tail", "4", "later").ok()
+    # The newest bytes as they arrived: which of the two pipes was read last is the machine's affair.
+    assert (last.out, last.err) in (("all\n", ""), ("", "000\n"))
     assert daily.runs()["later"]["exit_code"] == 0
 
 
