@@ -7,7 +7,9 @@ Markers are those of the reference, byte for byte, but written after success: a 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -216,7 +218,8 @@ async def run_on_host(
             code = await process.wait()
         except BaseException:
             if process.returncode is None:
-                os.killpg(process.pid, 15)
+                with contextlib.suppress(ProcessLookupError):  # it ended, and the loop has not heard of it yet
+                    os.killpg(process.pid, signal.SIGTERM)
             raise
         tail.finish()
         return code, list(tail.lines)

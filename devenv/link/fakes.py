@@ -396,7 +396,8 @@ class FakeLink:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for process in self._processes:
             if process.returncode is None:
-                os.killpg(process.pid, signals.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it ended, and the loop has not heard of it yet
+                    os.killpg(process.pid, signals.SIGKILL)
                 await process.communicate()
 
     def _require(self) -> None:
