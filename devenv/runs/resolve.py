@@ -68,6 +68,15 @@ def list_scripts(root: str) -> list[str]:
     return scripts
 
 
+def top_scripts(root: str) -> list[str]:
+    """Python scripts that lie directly in the project's root, sorted; one look at one folder."""
+    try:
+        with os.scandir(root) as entries:
+            return sorted(entry.name for entry in entries if entry.name.endswith(PYTHON_SUFFIXES) and entry.is_file())
+    except OSError:
+        return []
+
+
 def near_matches(target: str, names: Sequence[str], scripts: Sequence[str]) -> list[str]:
     """At most three names that a person may have meant, best first: whole paths, then base names."""
     found = difflib.get_close_matches(target, [*names, *scripts], n=3, cutoff=0.6)

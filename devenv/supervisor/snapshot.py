@@ -23,7 +23,7 @@ from devenv.api.views import (
 from devenv.config import DevenvConfig
 from devenv.errors import DevenvError
 from devenv.runs.history import to_view
-from devenv.runs.resolve import list_scripts
+from devenv.runs.resolve import top_scripts
 from devenv.supervisor.operation import Operation
 from devenv.supervisor.workbench import Workbench
 
@@ -110,7 +110,7 @@ def config_views(bench: Workbench, config: DevenvConfig) -> list[RunConfigView]:
         text = " ".join([run.script or (f"-m {run.module}" if run.module else command), *run.args])
         views.append(RunConfigView(name=name, command=text, kind=kind, run=live.get(name)))
     if not views:
-        scripts = [name for name in list_scripts(bench.target.local_folder) if "/" not in name][:_SCRIPTS_SHOWN]
+        scripts = top_scripts(bench.target.local_folder)[:_SCRIPTS_SHOWN]
         views = [
             RunConfigView(name=name, command=name, kind="script", found=True, run=live.get(name)) for name in scripts
         ]

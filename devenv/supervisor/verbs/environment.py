@@ -60,6 +60,7 @@ class EnvironmentVerbs:
     async def rebuild(self, args: UpArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
         _refuse_others(bench)
+        await bench.refresh_runs()
         await self._check_before_removal(bench, "rebuild", args.force)
         return await self._shared(bench, "rebuild", args, ctx, connection)
 
@@ -78,6 +79,8 @@ class EnvironmentVerbs:
     async def _bring_up(
         self, bench: Workbench, verb: str, args: UpArgs, ctx: ClientContext, telling: Telling
     ) -> Snapshot:
+        for warning in bench.target.written.warnings:
+            telling.note(str(warning), level="warning")
         await bench.use_tier(_tier(args.tier))
         options = _options(args, rebuild=verb == "rebuild" or args.rebuild)
         if options.rebuild and bench.running:
@@ -111,6 +114,7 @@ class EnvironmentVerbs:
         _refuse_others(bench)
         if bench.container is None:
             return {"ended": [], "sentence": f"{bench.target.name} has no container", "notes": []}
+        await bench.refresh_runs()
         ended = await self._end_before(bench, "stop", args.force, connection)
         await self._registry.environments.stop(bench.target, ctx, _telling(connection))
         await bench.refresh()
@@ -121,6 +125,7 @@ class EnvironmentVerbs:
         _refuse_others(bench)
         if bench.container is None and not args.volumes:
             return {"ended": [], "sentence": f"{bench.target.name} has no container", "notes": []}
+        await bench.refresh_runs()
         await self._check_before_removal(bench, "down", args.force)
         ended = await self._end_before(bench, "down", args.force, connection)
         await self._registry.environments.down(bench.target, ctx, _telling(connection), volumes=args.volumes)

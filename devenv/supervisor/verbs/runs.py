@@ -246,6 +246,7 @@ def _exit_of(record: Mapping[str, Any]) -> dict[str, Any]:
 def _say_end(connection: Connection, record: Mapping[str, Any]) -> None:
     """One line for an end that the program itself cannot have told."""
     state = record["state"]
-    if state in ("oom", "lost", "failed") or record.get("dropped"):
-        reason = record.get("reason") or state
-        connection.note(f"devenv: run {record.get('id', '')} {state}: {reason}")
+    if state in ("oom", "lost", "failed"):
+        connection.note(f"devenv: run {record.get('id', '')} {state}: {record.get('reason') or state}")
+    if dropped := record.get("dropped"):
+        connection.note(f"devenv: {dropped} bytes of its output were not kept (its cap, or a full disk)")
