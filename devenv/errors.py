@@ -29,7 +29,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from devcontainer.problem import Problem as Problem  # one record for both libraries' configuration files
 
 
 class ExitCode(enum.IntEnum):
@@ -57,27 +59,6 @@ class ExitCode(enum.IntEnum):
     NOT_EXECUTABLE = 126  # `exec` only: what a shell says of a program that cannot be executed
     NO_PROGRAM = 127  # `exec` only: what a shell says of a program that is not there
     INTERRUPTED = 130
-
-
-class Problem(NamedTuple):
-    """One thing wrong in a configuration file."""
-
-    file: str
-    line: int  # 1-based; 0 when unknown
-    column: int  # 1-based; 0 when unknown
-    key: str  # dotted key, "" for the whole file
-    message: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        where = self.file
-        if self.line:
-            where += f":{self.line}"
-            if self.column:
-                where += f":{self.column}"
-        key = f" {self.key}:" if self.key else ""
-        hint = f" ({self.hint})" if self.hint else ""
-        return f"{where}:{key} {self.message}{hint}"
 
 
 class DevenvError(Exception):

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from devcontainer import identity, workspace
+from devcontainer.merge import Merged
 from devenv.api.context import ClientContext
 from devenv.api.views import DriftView
 from devenv.engine.port import ContainerSnapshot, Engine, Progress
@@ -110,6 +111,10 @@ class Environments:
         if found.container is None:
             return EnvironmentState(None, owner=foreign)
         return await self.describe(target, engine, found.container, record, foreign=foreign)
+
+    def merged(self, target: Target, container: ContainerSnapshot) -> Merged:
+        """The file and the image's metadata as one: what holds for this container."""
+        return adopt.effective(target, container, self.owner).merged
 
     async def describe(
         self, target: Target, engine: Engine, container: ContainerSnapshot, record: Record, *, foreign: str = ""

@@ -10,11 +10,20 @@ import os
 import pathlib
 import secrets
 
+from devenv.engine.port import ContainerSnapshot
+
 MOUNT_POINT = "/run/devenv"
 
 
 def folder(environment: pathlib.Path) -> pathlib.Path:
     return environment / "link" / "pub"
+
+
+def mounted(environment: pathlib.Path, container: ContainerSnapshot) -> pathlib.Path | None:
+    """The host's folder that this container sees at /run/devenv; None when it has no such mount."""
+    inner = folder(environment)
+    has_mount = any(mount.get("Destination") == MOUNT_POINT for mount in container.mounts)
+    return inner if has_mount and inner.is_dir() else None
 
 
 def ensure(environment: pathlib.Path) -> pathlib.Path:

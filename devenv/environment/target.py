@@ -79,7 +79,7 @@ def resolve(folder: str, ctx: ClientContext, *, config: str | None = None) -> Ta
         raise ConfigError([Problem(str(chosen), 0, 0, "", f"cannot be read: {error.strerror}")]) from error
     written = model.load(text, str(chosen))
     if written.errors:
-        raise ConfigError([Problem(*problem[:6]) for problem in written.errors])
+        raise ConfigError(list(written.errors))
     return _target(local, str(chosen), written, ctx, tuple(str(path) for path in found if path != chosen))
 
 

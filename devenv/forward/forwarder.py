@@ -111,7 +111,17 @@ class Forwarder:
         self._awake = False
         listening.raise_descriptor_limit()
 
-    # --- the container and the link
+    # --- the configuration, the container and the link
+
+    def configure(self, settings: ForwardSettings) -> None:
+        """What the configuration says now. New ports are forwarded at once; a port that is named no more stays until
+        the environment is let go of, because somebody may be using it."""
+        self._settings = settings
+        if self._awake:
+            for configured in settings.configured:
+                self._add_configured(configured)
+            self._decide()
+            self._change()
 
     def set_container(self, container: ContainerSnapshot | None) -> None:
         """Tells which ports the engine publishes, and whether the container has a network of its own.
@@ -296,10 +306,15 @@ class Forwarder:
 
     def _add_configured(self, configured: ConfiguredPort) -> None:
         name = _name(configured.host, configured.port)
-        forward = self._forwards.get(name) or _Forward(
+        forward = self._forwards.get(name)
+        asked = (configured.host_port, configured.require_local)
+        if forward is not None and forward.listener is not None and (forward.host_port, forward.require_local) == asked:
+            forward.label = forward.label or configured.label
+            return
+        forward = forward or _Forward(
             name, configured.port, configured.host, configured.label, "configured", configured.protocol
         )
-        forward.host_port, forward.require_local = configured.host_port, configured.require_local
+        forward.host_port, forward.require_local = asked
         self._forwards[name] = forward
         self._try_to_listen(forward)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from devenv.debug.cache import DebugpyCache
 from devenv.debug.delivery import Delivery
 from devenv.debug.door import check_network
 from devenv.debug.spec import DebugOptions, debug_spec, endpoints_path
+from devenv.environment import link_folder
 from devenv.environment.probe import ProbedEnv
 from devenv.errors import NoPython
 from devenv.link.port import WindowSize
@@ -34,7 +34,7 @@ class Launcher:
     def __init__(self, registry: Registry, cache: DebugpyCache) -> None:
         self._registry = registry
         self._cache = cache
-        self._deliveries: dict[tuple[str, str], Delivery] = {}
+        self._deliveries: dict[str, tuple[tuple[str, str], Delivery]] = {}  # of each environment's present start
         self._probing: dict[str, asyncio.Lock] = {}
 
     async def probed(self, bench: Workbench) -> ProbedEnv:
@@ -149,13 +149,13 @@ class Launcher:
 
     def _delivery(self, bench: Workbench) -> Delivery:
         container = bench.require_running()
-        key = (container.id, container.started_at)
-        if key not in self._deliveries:
-            pub: pathlib.Path | None = bench.folder / "link" / "pub" / "payload"
-            if not any(mount.get("Destination") == "/run/devenv" for mount in container.mounts):
-                pub = None
-            self._deliveries[key] = Delivery(self._cache, pub)
-        return self._deliveries[key]
+        start = (container.id, container.started_at)
+        known = self._deliveries.get(bench.target.key)
+        if known is None or known[0] != start:
+            pub = link_folder.mounted(bench.folder, container)
+            known = (start, Delivery(self._cache, pub / "payload" if pub is not None else None))
+            self._deliveries[bench.target.key] = known
+        return known[1]
 
 
 def _first(*values: bool | None) -> bool:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from devenv.api.context import ClientContext
-from devenv.api.views import DebugView, ServiceView, Snapshot
+from devenv.api.views import ServiceView, Snapshot
 from devenv.config import DevenvConfig
+from devenv.engine.port import ContainerSnapshot
 from devenv.environment.probe import ProbedEnv
 from devenv.errors import DevenvError, NoPython
 from devenv.forward.fallback import ExecDialer
+from devenv.supervisor.door import Door
 from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.operation import Telling
+from devenv.supervisor.port_settings import port_settings
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.snapshot import snapshot
 from devenv.supervisor.workbench import Workbench
@@ -24,15 +27,15 @@ if TYPE_CHECKING:
 class Live:
     """Used by verbs and by the restore after a start. Every step is safe to repeat."""
 
-    def __init__(self, registry: Registry, launcher: Launcher) -> None:
+    def __init__(self, registry: Registry, launcher: Launcher, door: Door) -> None:
         self._registry = registry
         self._launcher = launcher
-        self.open_door: Any = None  # set by the wiring: the debug verb owns the door
-        self.debug_view: Any = None
+        self._door = door
 
     async def connect(self, bench: Workbench, telling: Telling | None) -> None:
         """The link, or where no agent can run the engine's own way; then ports and the debug door."""
         container = bench.require_running()
+        self._configure_ports(bench, container)
         if bench.current_link is None and not bench.no_python:
             if telling is not None:
                 telling.step("link", "Connecting to the container")
@@ -51,11 +54,20 @@ class Live:
             else:
                 if telling is not None:
                     telling.done("link", detail=f"{link.tier.value} ({link.reason})")
+                if not link.hello.state_kept:
+                    bench.note("the output of runs ends with this container: it has no volume of devenv's for it")
                 bench.start(self._find_services(bench), "services")
                 bench.start(self._prepare_debugger(bench), "debugger")
         await self._launcher.probed(bench)
         if self.config(bench)[0] is not None and not bench.no_python:
-            await self.open_door(bench)
+            await self._door.open(bench)
+
+    def _configure_ports(self, bench: Workbench, container: ContainerSnapshot) -> None:
+        """What the files say of ports now, edits since the last time included."""
+        config, _ = self.config(bench)
+        if config is not None:
+            merged = self._registry.environments.merged(bench.target, container)
+            bench.forwarder.configure(port_settings(merged, config))
 
     async def _find_services(self, bench: Workbench) -> None:
         """What is declared, installed and running, with its ports; after each new link, behind everybody's back."""
@@ -108,5 +120,4 @@ class Live:
     def snapshot(self, bench: Workbench) -> Snapshot:
         config, problem = self.config(bench)
         services: list[ServiceView] = bench.services.views() if bench.services is not None else []
-        debug: DebugView | None = self.debug_view(bench)
-        return snapshot(bench, config, problem, services, debug)
+        return snapshot(bench, config, problem, services, self._door.view(bench))

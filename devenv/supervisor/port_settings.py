@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from devcontainer import ports
-from devcontainer.jsonc import JsonValue
+from devcontainer.merge import Merged
 from devenv.config import DevenvConfig
 from devenv.forward.settings import ConfiguredPort, ForwardSettings, Traits
 
 _AUTO = {"open-browser": "openBrowser", "open-browser-once": "openBrowserOnce"}
 
 
-def port_settings(
-    forward_ports: Sequence[JsonValue],
-    attributes: Mapping[str, JsonValue],
-    other: JsonValue,
-    config: DevenvConfig,
-) -> ForwardSettings:
-    """devenv.yaml's word on a port goes before devcontainer.json's attributes for it."""
-    wanted = dict.fromkeys(ports.parse_all(forward_ports))
+def port_settings(merged: Merged, config: DevenvConfig) -> ForwardSettings:
+    """devenv.yaml's word on a port goes before devcontainer.json's (and its image's) attributes for it."""
+    wanted = dict.fromkeys(merged.forward_ports)
     wanted.update(dict.fromkeys(ports.ForwardPort("localhost", port) for port in config.ports.configured))
 
     def traits(port: int, command_line: str, host: str = "localhost") -> Traits:
-        said = ports.attributes(ports.ForwardPort(host, port), command_line, attributes, other)
+        asked = ports.ForwardPort(host, port)
+        said = ports.attributes(asked, command_line, merged.ports_attributes, merged.other_ports_attributes)
         ours = config.ports.configured.get(port) if host == "localhost" else None
         if ours is None:
             return Traits(said.label, said.protocol or "tcp", said.on_auto_forward, said.require_local_port)

@@ -7,7 +7,7 @@ import logging
 import os
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 
 from devenv.api.context import ClientContext
 from devenv.api.messages import Args
@@ -18,7 +18,6 @@ from devenv.engine.endpoint import resolve, same_place
 from devenv.environment.environments import Environments
 from devenv.environment.target import Target
 from devenv.errors import DevenvError, Refused
-from devenv.forward.forwarder import Forwarder
 from devenv.forward.handover import Listener
 from devenv.supervisor.background import Background
 from devenv.supervisor.engines import Engines
@@ -28,7 +27,6 @@ from devenv.version import VERSION
 
 log = logging.getLogger("devenv.supervisor")
 
-ForwarderMaker = Callable[[Target, DevenvConfig, pathlib.Path, Callable[[], None], Callable[[str], None]], Forwarder]
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -39,20 +37,18 @@ class Registry:
         self,
         state: pathlib.Path,
         owner: str,
-        make_forwarder: ForwarderMaker,
         inherited: dict[str, list[Listener]] | None = None,
     ) -> None:
         self.state = state
         self._engines = Engines(self._on_engine)
         self.environments = Environments(self._engines.engine_for, state, owner, time.time, version=VERSION)
-        self._make_forwarder = make_forwarder
         self._inherited = dict(inherited or {})  # a predecessor's listening sockets, until their environment is held
         self._retired = False
         self._benches: dict[str, Workbench] = {}
         self._found: dict[tuple[str, str | None], tuple[Stamp, Workbench]] = {}
         self._configs: dict[str, tuple[Stamp, DevenvConfig]] = {}
         self._background = Background("registry")
-        self._lock = asyncio.Lock()
+        self._looking: dict[str, asyncio.Lock] = {}
 
     def all(self) -> list[Workbench]:
         return list(self._benches.values())
@@ -61,14 +57,15 @@ class Registry:
         """The environment that the client means, running or not. ConfigError when its files are wrong."""
         asked = (args.folder or ctx.cwd, args.config)
         known = self._found.get(asked)
-        if known is not None and known[0] == _stamp(known[0]):
+        if known is not None and _is_current(known[0]):
             await self._on_asked_engine(known[1], ctx)
             if known[1].container is None:
                 await self._look(known[1])
             return known[1]
-        async with self._lock:
-            root = args.folder or project_root(ctx.cwd, {bench.target.local_folder for bench in self._benches.values()})
-            target = await self.environments.resolve(root, ctx, config=args.config)
+        root = args.folder or project_root(ctx.cwd, {bench.target.local_folder for bench in self._benches.values()})
+        target = await self.environments.resolve(root, ctx, config=args.config)
+        # One look at a time at one environment; an engine that does not answer holds up nobody else.
+        async with self._looking.setdefault(target.key, asyncio.Lock()):
             bench = self._benches.get(target.key)
             if bench is None:
                 engine = await self._engines.engine_for(ctx)
@@ -91,8 +88,8 @@ class Registry:
                 f"{bench.target.name} is on the engine {bench.engine_name}; {asked.source} names {asked.url}",
                 "set DOCKER_HOST to that engine, or take the environment down there first",
             )
-        bench.engine = await self._engines.engine_for(ctx)
-        bench.engine_name = bench.engine.endpoint.url
+        engine = await self._engines.engine_for(ctx)
+        bench.engine, bench.engine_name = engine, engine.endpoint.url
 
     async def _look(self, bench: Workbench) -> None:
         """Whether there is a container by now: another tool may have made one."""
@@ -105,26 +102,16 @@ class Registry:
             await bench.adopt(state.container, state.remote_user, state.workspace_folder, adopted=state.adopted)
 
     def hold(self, target: Target, engine: DockerEngine) -> Workbench:
-        """A workbench for a target that has none yet. A devenv.yaml that cannot be read is told by who needs it."""
+        """A workbench for a target that has none yet. What its files say of ports follows with its container."""
         folder = self.state / "envs" / target.key
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            config = self.config_of(target.local_folder)
-        except DevenvError:
-            config = DevenvConfig()
         bench = Workbench(target, engine, folder)
-        bench.engine_name = engine.endpoint.url
-        bench.forwarder = self._make_forwarder(target, config, folder, bench.changes.touch, bench.note)
         self._benches[target.key] = bench
         if listeners := self._inherited.pop(target.key, None):
             bench.forwarder.adopt(listeners)
         if self._retired:
             bench.retire()
         return bench
-
-    def drop(self, key: str) -> None:
-        self._benches.pop(key, None)
-        self._found = {asked: found for asked, found in self._found.items() if found[1].target.key != key}
 
     def forget_paths(self) -> None:
         """The next look-up reads the files again."""
@@ -189,11 +176,10 @@ class Registry:
         await self._engines.close()
 
 
-def _stamp(files: object) -> Stamp:
-    """(path, mtime, size) of each file, 0 for a missing one. Takes paths or an earlier stamp."""
+def _stamp(paths: Iterable[str]) -> Stamp:
+    """(path, mtime, size) of each file, zeros for a missing one."""
     stamp = []
-    for item in files:  # type: ignore[attr-defined]
-        path = item[0] if isinstance(item, tuple) else item
+    for path in paths:
         try:
             info = os.stat(path)
             stamp.append((path, info.st_mtime_ns, info.st_size))
@@ -202,8 +188,12 @@ def _stamp(files: object) -> Stamp:
     return tuple(stamp)
 
 
+def _is_current(stamp: Stamp) -> bool:
+    return stamp == _stamp(path for path, _, _ in stamp)
+
+
 def _stamp_of(target: Target, root: str) -> Stamp:
     """The files whose change makes a look-up stale."""
     names = [target.config_file] if target.config_file else []
     names += [os.path.join(root, name) for name in (".devcontainer", ".devcontainer.json", "devenv.yaml")]
-    return _stamp(tuple(names))
+    return _stamp(names)

@@ -7,20 +7,16 @@ import logging
 import os
 import pathlib
 import socket
-import time
 from collections.abc import Callable
 
 from devenv.api import messages, paths
 from devenv.api.context import ClientContext
-from devenv.config import DevenvConfig
 from devenv.debug.cache import DebugpyCache
-from devenv.environment.target import Target
-from devenv.forward.forwarder import Forwarder
 from devenv.forward.handover import Listener
+from devenv.supervisor.door import Door
 from devenv.supervisor.handover import HandOver
 from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.live import Live
-from devenv.supervisor.port_settings import port_settings
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.server import Handler, Server
 from devenv.supervisor.verbs.debug import DebugVerbs
@@ -83,13 +79,12 @@ def build(state: pathlib.Path, lock: int, inherited: dict[str, list[Listener]] |
     """A supervisor over the state folder `state`, of which it holds the lock (a descriptor). `inherited`: what a
     predecessor listened on."""
     owner = f"{os.getuid()}@{paths.machine_id()}"
-    registry = Registry(state, owner, make_forwarder, inherited)
+    registry = Registry(state, owner, inherited)
     launcher = Launcher(registry, DebugpyCache(state / "cache" / "debugpy"))
-    live = Live(registry, launcher)
+    door = Door(registry)
+    live = Live(registry, launcher, door)
     runs = RunVerbs(registry, launcher)
-    debug = DebugVerbs(registry, launcher, runs)
-    live.open_door = debug.open_door
-    live.debug_view = debug.view
+    debug = DebugVerbs(registry, launcher, runs, door)
     environment = EnvironmentVerbs(registry, live)
     processes = ProcessVerbs(registry, launcher)
     tests = TestVerbs(registry, launcher, runs)
@@ -135,23 +130,3 @@ def build(state: pathlib.Path, lock: int, inherited: dict[str, list[Listener]] |
     handover.server = server
     stop.append(server.stopping.set)
     return Supervisor(server, registry, live, handover)
-
-
-def make_forwarder(
-    target: Target,
-    config: DevenvConfig,
-    folder: pathlib.Path,
-    on_change: Callable[[], None],
-    on_note: Callable[[str], None],
-) -> Forwarder:
-    """The forwards of one environment, from what its files say about ports."""
-    raw = target.config.raw
-    forward_ports = raw.get("forwardPorts")
-    attributes = raw.get("portsAttributes")
-    settings = port_settings(
-        forward_ports if isinstance(forward_ports, list) else [],
-        attributes if isinstance(attributes, dict) else {},
-        raw.get("otherPortsAttributes"),
-        config,
-    )
-    return Forwarder(target.key, folder / "ports.json", settings, time.monotonic, on_change, on_note)

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from devenv.api.views import DriftView
 from devenv.debug.sessions import DebugSessions
+from devenv.engine.docker_adapter import DockerEngine
 from devenv.engine.port import ContainerSnapshot, Engine, EngineEvent
+from devenv.environment import link_folder
 from devenv.environment.probe import ProbedEnv
 from devenv.environment.target import Target
 from devenv.errors import DevenvError, LinkError, NoPython, NotUp
 from devenv.forward.forwarder import Forwarder
+from devenv.forward.settings import ForwardSettings
 from devenv.link.dial import open_link
 from devenv.link.port import Link, Tier
 from devenv.runs.tests import TestReport
@@ -41,13 +44,15 @@ _RETRY = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach an 
 class Workbench:
     """Concurrency: everything runs on the supervisor's loop; `link()` may be asked for by many at once."""
 
-    forwarder: Forwarder  # set by the registry, which knows the configuration
-
-    def __init__(self, target: Target, engine: Engine, folder: pathlib.Path) -> None:
+    def __init__(self, target: Target, engine: DockerEngine, folder: pathlib.Path) -> None:
         self.target = target
-        self.engine = engine
+        self.engine: Engine = engine
+        self.engine_name = engine.endpoint.url
         self.folder = folder
         self.changes = Changes()
+        self.forwarder = Forwarder(
+            target.key, folder / "ports.json", ForwardSettings(), time.monotonic, self.changes.touch, self.note
+        )
         self.runs = RunBook(folder / "runs.json", self.changes.touch)
         self.sessions = DebugSessions()
         self.tests: TestReport | None = None
@@ -59,7 +64,6 @@ class Workbench:
         self.adopted = False
         self.notes: list[str] = []
         self.drift: list[DriftView] = []
-        self.engine_name = ""  # the endpoint
         self.owner = ""  # another owner whose container has the same project path
         self.tier = Tier.AUTO
         self.probed: ProbedEnv | None = None
@@ -70,7 +74,7 @@ class Workbench:
         self._links: dict[str, Link] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._background = Background(f"env={target.key}")
-        self._usage: tuple[float, Mapping[str, Any], Mapping[str, Any]] | None = None
+        self.usage: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None  # two `stats`, older first
 
     # --- the container ---
 
@@ -160,13 +164,12 @@ class Workbench:
             if self.no_python:
                 raise NoPython(self.no_python, "exec, shell, logs and ports work without it")
             self.forwarder.set_container(container)
-            pub = self.folder / "link" / "pub"
             try:
                 link = await open_link(
                     self.engine,
                     container,
                     user=user,
-                    link_dir=pub if _has_link_mount(container) and pub.is_dir() else None,
+                    link_dir=link_folder.mounted(self.folder, container),
                     tier=self.tier,
                 )
             except NoPython as error:
@@ -252,18 +255,13 @@ class Workbench:
         """CPU and memory for whoever watches; asked for every two seconds by the watchers' own loop."""
         link = self.current_link
         if link is None:
-            self._usage = None
+            self.usage = None
             return
         with contextlib.suppress(DevenvError):
             figures = await link.request("stats")
-            self._usage = (time.monotonic(), self._usage[2] if self._usage else figures, figures)
+            self.usage = (self.usage[1] if self.usage else figures, figures)
             if self.runs.live():
                 await self.refresh_runs()
-
-    @property
-    def usage(self) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-        """Two samples of the agent's `stats`, older first."""
-        return None if self._usage is None else (self._usage[1], self._usage[2])
 
     def start(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[None]:
         """A background task of this environment."""
@@ -282,7 +280,3 @@ class Workbench:
         await self._background.close()
         await self.drop_links()
         await self.forwarder.close()
-
-
-def _has_link_mount(container: ContainerSnapshot) -> bool:
-    return any(mount.get("Destination") == "/run/devenv" for mount in container.mounts)

@@ -49,6 +49,15 @@ def test_a_symbolic_link_leads_to_the_same_environment(daily: Site) -> None:
         link.unlink()
 
 
+def test_an_unknown_key_of_devcontainer_json_is_told_at_up(
+    alice: User, images: Images, shell: Callable[..., Shell], project: Maker
+) -> None:
+    text = f'{{"image": "{images.python}",\n "forwardPort": [8000]}}'
+    here = shell(alice, project(alice, {".devcontainer.json": text}))
+    here.run("devenv", "up", timeout=120).ok().says(r"devcontainer\.json:2:2.*forwardPort", "forwardPorts")
+    here.run("devenv", "down", "--force", "--volumes").ok()
+
+
 def test_an_unknown_key_of_devenv_yaml_names_the_nearest(daily: Site) -> None:
     text = daily.path("devenv.yaml").read_text()
     try:
