@@ -145,6 +145,28 @@ def either(what: str, choose: Callable[[JsonValue], Check | None]) -> Check:
     return check
 
 
+def unless_variable(item: Check) -> Check:
+    """A text with a variable in it says what it is once that is resolved; until then nothing is wrong with it."""
+
+    def check(value: JsonValue, path: Path) -> Iterator[Issue]:
+        if not isinstance(value, str) or "${" not in value:
+            yield from item(value, path)
+
+    return check
+
+
+def variables(item: Check) -> Check:
+    """An object of environment variables: names that an environment can hold."""
+
+    def check(value: JsonValue, path: Path) -> Iterator[Issue]:
+        yield from mapping(item)(value, path)
+        for name in value if isinstance(value, dict) else ():
+            if not name or "=" in name:
+                yield Issue((*path, name), f"{name!r} cannot be the name of a variable", at_key=True)
+
+    return check
+
+
 def by_error(parse: Callable[[JsonValue], object], error: type[ValueError]) -> Check:
     """What a parser of this package accepts is right."""
 

@@ -64,8 +64,9 @@ class Merged:
         return self.wait_for or lifecycle.DEFAULT_WAIT_FOR
 
     def users(self, image_user: str = "") -> tuple[str, str]:
-        """(container user, remote user): the remote user defaults to the container's, that to the image's, to root."""
-        container = self.container_user or image_user or "root"
+        """(container user, remote user): the remote user defaults to the container's, that to the image's, to root.
+        An image may say 0 for root: features leave it so, for images without names."""
+        container = self.container_user or (image_user if image_user != "0" else "") or "root"
         return container, self.remote_user or container
 
 

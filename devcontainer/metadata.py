@@ -6,11 +6,9 @@ the reference, so that the bytes are the same whoever writes them.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 
-from devcontainer import identity
+from devcontainer import identity, javascript
 from devcontainer.jsonc import JsoncError, JsonValue, parse
 
 Entry = dict[str, JsonValue]
@@ -45,8 +43,6 @@ CONFIG_KEYS: tuple[str, ...] = (
 
 LIVE_KEYS: tuple[str, ...] = ("remoteUser", "userEnvProbe", "remoteEnv")
 """What the file still decides once the container exists; all else is what the label says."""
-
-_ARRAY_INDEX = re.compile(r"(?:0|[1-9][0-9]{0,9})\Z", re.ASCII)
 
 
 def read(label: str | None, complain: Callable[[str], None] | None = None) -> list[Entry]:
@@ -91,21 +87,4 @@ def for_existing(container_entries: Iterable[Entry], raw: Mapping[str, JsonValue
 
 def write(entries: Iterable[Mapping[str, JsonValue]]) -> str:
     """The value of the label: compact JSON as JavaScript prints it."""
-    return json.dumps([_javascript_order(e) for e in entries], separators=(",", ":"), ensure_ascii=False)
-
-
-def _javascript_order(value: JsonValue | Mapping[str, JsonValue]) -> JsonValue:
-    """JavaScript keeps integer-like keys (`"8080"` in portsAttributes) in front of the others, ascending."""
-    if isinstance(value, Mapping):
-        indexes = sorted((key for key in value if _is_index(key)), key=int)
-        names = [key for key in value if not _is_index(key)]
-        return {key: _javascript_order(value[key]) for key in (*indexes, *names)}
-    if isinstance(value, list):
-        return [_javascript_order(item) for item in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
-        return int(value)
-    return value
-
-
-def _is_index(key: str) -> bool:
-    return _ARRAY_INDEX.match(key) is not None and int(key) < 2**32 - 1
+    return javascript.stringify([dict(entry) for entry in entries])

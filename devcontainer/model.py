@@ -162,6 +162,21 @@ class DevContainer:
         """The same with variables resolved. Raises VariableError only if `errors` was ignored."""
         return dataclasses.replace(self, raw=substitution.apply_entry(self.raw))
 
+    def resolved_errors(self, substitution: variables.Substitution) -> tuple[Problem, ...]:
+        """What is wrong only with the values that variables have: as written, nobody could tell. () if `errors` is not
+        empty."""
+        if self.document is None or self.errors or not isinstance(self.document.value, dict):
+            return ()
+        written: JsonValue = self.document.value
+        found = []
+        for issue in properties.issues(substitution.apply_entry(self.document.value), personal=True):
+            text = _value_at(written, issue.path)
+            if issue.severity is Severity.ERROR and isinstance(text, str) and "${" in text:
+                hint = "; ".join(part for part in (f"it is written {text!r}", issue.hint) if part)
+                at = self.document.position(issue.path)
+                found.append(Problem(self.file, *at, _dotted(issue.path), issue.message, hint))
+        return tuple(found)
+
     def position(self, dotted: str) -> tuple[int, int]:
         """Line and column of a dotted key, for messages about a value found wrong later; (0, 0) without a file."""
         if self.document is None:
@@ -178,8 +193,11 @@ class DevContainer:
         return value if isinstance(value, str) else None
 
 
-def load(text: str, file: str) -> DevContainer:
-    """Read a configuration. `file` names it in problems; nothing is opened."""
+def load(text: str, file: str, *, personal: bool = False) -> DevContainer:
+    """Read a configuration. `file` names it in problems; nothing is opened.
+
+    A `personal` one (see `devcontainer.overlay`) need not say what the container is made from, and may say null.
+    """
     try:
         document = parse(text, file)
     except JsoncError as error:
@@ -189,32 +207,52 @@ def load(text: str, file: str) -> DevContainer:
         wrong = Problem(file, line, column, "", "the file must hold one object, in braces")
         return DevContainer(file, {}, (wrong,), document)
     raw = document.value
-    return DevContainer(file, _modern(raw), tuple(_problems(document, raw)), document)
+    return DevContainer(file, _modern(raw), tuple(_problems(document, raw, personal)), document)
 
 
-def _problems(document: Document, raw: Raw) -> list[Problem]:
+def _problems(document: Document, raw: Raw, personal: bool) -> list[Problem]:
     found: list[Problem] = []
     for duplicate in document.duplicates:
         message = f"is written twice; line {duplicate.first.line} has no effect"
         found.append(
             Problem(document.file, *duplicate.position, _dotted(duplicate.path), message, "", Severity.WARNING)
         )
-    for issue in properties.issues(raw):
+    for issue in properties.issues(raw, personal=personal):
         at = document.key_position(issue.path) if issue.at_key else document.position(issue.path)
         found.append(Problem(document.file, *at, _dotted(issue.path), issue.message, issue.hint, issue.severity))
-    found += _variable_problems(document, raw, ())
+    found += _text_problems(document, raw, ())
     return sorted(found, key=lambda problem: (problem.line, problem.column))
 
 
-def _variable_problems(document: Document, value: JsonValue, path: Path) -> list[Problem]:
+def _text_problems(document: Document, value: JsonValue, path: Path) -> list[Problem]:
+    """Of every text, whatever it stands for."""
     if isinstance(value, str):
+        if "\0" in value:
+            message = "holds the character U+0000, which neither a command nor a variable can have"
+            return [Problem(document.file, *document.position(path), _dotted(path), message)]
         try:
             variables.Substitution(local_env={}, container_env={}).text(value)
         except variables.VariableError as error:
             return [Problem(document.file, *document.position(path), _dotted(path), str(error))]
         return []
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [problem for key, child in children for problem in _variable_problems(document, child, (*path, key))]
+    children = value.items() if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else ()
+    problems = [
+        Problem(document.file, *document.key_position((*path, key)), _dotted(path), "a key holds the character U+0000")
+        for key, _ in children
+        if isinstance(key, str) and "\0" in key
+    ]
+    return problems + [found for key, child in children for found in _text_problems(document, child, (*path, key))]
+
+
+def _value_at(value: JsonValue, path: Path) -> JsonValue:
+    for step in path:
+        if isinstance(value, dict) and isinstance(step, str):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
 
 
 def _dotted(path: Path) -> str:
@@ -237,8 +275,8 @@ def _modern(raw: Raw) -> Raw:
     if isinstance(settings, dict):
         present = vscode.get("settings")
         vscode["settings"] = {**settings, **(present if isinstance(present, dict) else {})}
-    if "devPort" in moved:
-        vscode.setdefault("devPort", moved.pop("devPort"))
+    if "devPort" in moved and "devPort" not in vscode:
+        vscode["devPort"] = moved.pop("devPort")
     moved["customizations"] = {**customizations, "vscode": vscode}
     return moved
 

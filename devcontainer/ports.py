@@ -20,6 +20,10 @@ PROTOCOLS = ("http", "https")
 
 _HOST_PORT = re.compile(r"([^:/\s]+):([0-9]+)\Z", re.ASCII)
 _RANGE = re.compile(r"([0-9]+)\s*-\s*([0-9]+)\Z", re.ASCII)
+_PUBLISHED = re.compile(
+    r"(?:(?:(?:\[[0-9a-fA-F:]+\]|[^:\[\]]*):)?(?:[0-9]+(?:-[0-9]+)?)?:)?([0-9]+)(?:-([0-9]+))?(?:/(?:tcp|udp|sctp))?\Z",
+    re.ASCII | re.IGNORECASE,
+)
 _LOCALHOST = re.compile(r"localhost:[0-9]+", re.ASCII)
 
 
@@ -44,6 +48,7 @@ class PortAttributes:
     on_auto_forward: str = "notify"
     require_local_port: bool = False
     elevate_if_needed: bool = False
+    declared: bool = dataclasses.field(default=False, compare=False)  # an entry says so, be it the default
 
 
 def parse(value: JsonValue) -> ForwardPort:
@@ -56,7 +61,8 @@ def parse(value: JsonValue) -> ForwardPort:
             return ForwardPort(match[1], _checked(int(match[2])))
         if value.isascii() and value.isdigit():
             return ForwardPort("localhost", _checked(int(value)))
-    raise PortError(f'{value!r} is not a port; a number or "host:port" is needed')
+        raise PortError(f'{value!r} is not a port; a number or "host:port" is needed')
+    raise PortError('must be a port: a number or "host:port"')
 
 
 def parse_all(values: Sequence[JsonValue]) -> tuple[ForwardPort, ...]:
@@ -95,6 +101,16 @@ def publish_arguments(app_port: JsonValue) -> list[str]:
         elif isinstance(value, str) and value:
             found.append(value)
     return found
+
+
+def check_published(text: str) -> None:
+    """Raises PortError for what no engine takes after `-p`: `[[ip:][host port]:]port[/protocol]`, also ranges."""
+    match = _PUBLISHED.match(text)
+    if match is None:
+        raise PortError(f"{text!r} does not say how to publish a port: [[ip:]host port:]container port[/protocol]")
+    for bound in match.groups():
+        if bound is not None:
+            _checked(int(bound))
 
 
 def attributes(
@@ -160,4 +176,5 @@ def _attributes(value: JsonValue) -> PortAttributes:
         on_auto_forward=action if isinstance(action, str) and action in ON_AUTO_FORWARD else "notify",
         require_local_port=value.get("requireLocalPort") is True,
         elevate_if_needed=value.get("elevateIfNeeded") is True,
+        declared=True,
     )

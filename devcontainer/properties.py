@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from devcontainer import checks, lifecycle, mounts, ports, requirements
-from devcontainer.checks import Check, Issue
+from devcontainer import checks, image_name, lifecycle, mounts, ports, requirements
+from devcontainer.checks import Check, Issue, unless_variable
+from devcontainer.features import reference
 from devcontainer.jsonc import JsonValue, Path
 from devcontainer.problem import Severity
 
@@ -15,6 +16,11 @@ SHUTDOWN_ACTIONS = ("none", "stopContainer", "stopCompose")
 NOT_WITH_COMPOSE = ("appPort", "runArgs", "workspaceMount", "image", "build", "dockerFile", "context")
 
 _texts = checks.array(checks.text)
+_filled_texts = checks.array(checks.filled_text)
+
+
+def _word(*words: str) -> Check:
+    return unless_variable(checks.one_of(*words))
 
 
 def _text_or_texts(value: JsonValue) -> Check | None:
@@ -24,6 +30,13 @@ def _text_or_texts(value: JsonValue) -> Check | None:
 _text_list = checks.either("a text or an array of texts", _text_or_texts)
 
 
+def _file_or_files(value: JsonValue) -> Check | None:
+    return checks.filled_text if isinstance(value, str) else _filled_texts if isinstance(value, list) else None
+
+
+_file_list = checks.either("a text or an array of texts", _file_or_files)
+
+
 def _port_number(value: JsonValue, path: Path) -> Iterator[Issue]:
     if isinstance(value, bool) or not isinstance(value, int | str):
         yield Issue(path, f"must be a port, not {checks.describe(value)}")
@@ -31,15 +44,33 @@ def _port_number(value: JsonValue, path: Path) -> Iterator[Issue]:
         yield Issue(path, f"{value} is not a port; the range is 0 to {ports.MAX_PORT}")
 
 
+def _forwarded(value: JsonValue, path: Path) -> Iterator[Issue]:
+    known = isinstance(value, int | str) and not isinstance(value, bool)
+    yield from (checks.by_error(ports.parse, ports.PortError) if known else _port_number)(value, path)
+
+
+def _published(value: JsonValue, path: Path) -> Iterator[Issue]:
+    yield from _port_number(value, path)
+    if isinstance(value, str):
+        yield from checks.by_error(lambda text: ports.check_published(str(text)), ports.PortError)(value, path)
+
+
 def _app_port(value: JsonValue, path: Path) -> Iterator[Issue]:
-    yield from (checks.array(_port_number) if isinstance(value, list) else _port_number)(value, path)
+    item = unless_variable(_published)
+    yield from (checks.array(item) if isinstance(value, list) else item)(value, path)
+
+
+def _image(value: JsonValue, path: Path) -> Iterator[Issue]:
+    yield from checks.filled_text(value, path)
+    if isinstance(value, str) and value and not image_name.is_image_name(value):
+        yield Issue(path, f"{value!r} is not the name of an image", "such as 'registry/name:tag', in small letters")
 
 
 _port_attributes = checks.fields(
     {
         "label": checks.text,
-        "protocol": checks.one_of(*ports.PROTOCOLS),
-        "onAutoForward": checks.one_of(*ports.ON_AUTO_FORWARD),
+        "protocol": _word(*ports.PROTOCOLS),
+        "onAutoForward": _word(*ports.ON_AUTO_FORWARD),
         "requireLocalPort": checks.boolean,
         "elevateIfNeeded": checks.boolean,
     }
@@ -65,20 +96,19 @@ def _gpu(value: JsonValue) -> Check | None:
     if isinstance(value, bool):
         return checks.anything
     if isinstance(value, str):
-        return checks.one_of("optional")
-    return checks.fields({"cores": checks.count, "memory": _size}) if isinstance(value, dict) else None
+        return _word("optional")
+    return checks.fields({"cores": checks.count, "memory": unless_variable(_size)}) if isinstance(value, dict) else None
 
 
 _mount_object = checks.fields(
-    {"type": checks.one_of("bind", "volume"), "source": checks.filled_text, "target": checks.filled_text},
+    {"type": _word("bind", "volume"), "source": checks.filled_text, "target": checks.filled_text},
     required=("type", "target"),
 )
 
 
 def _mount(value: JsonValue, path: Path) -> Iterator[Issue]:
-    yield from (_mount_object if isinstance(value, dict) else checks.by_error(mounts.parse, mounts.MountError))(
-        value, path
-    )
+    text = unless_variable(checks.by_error(mounts.parse, mounts.MountError))
+    yield from (_mount_object if isinstance(value, dict) else text)(value, path)
 
 
 def _workspace_mount(value: JsonValue, path: Path) -> Iterator[Issue]:
@@ -86,9 +116,30 @@ def _workspace_mount(value: JsonValue, path: Path) -> Iterator[Issue]:
         yield from (_mount if isinstance(value, str) else checks.text)(value, path)
 
 
+def _workspace_folder(value: JsonValue, path: Path) -> Iterator[Issue]:
+    yield from checks.filled_text(value, path)
+    if isinstance(value, str) and value and not value.startswith(("/", "${")):
+        yield Issue(path, "must be an absolute path in the container")
+
+
+def _features(value: JsonValue, path: Path) -> Iterator[Issue]:
+    yield from _named_options(value, path)
+    for written in value if isinstance(value, dict) else ():
+        yield from reference.issues(written, (*path, written), at_key=True)
+
+
+def _install_order(value: JsonValue, path: Path) -> Iterator[Issue]:
+    yield from _texts(value, path)
+    for index, written in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(written, str) and "${" not in written:
+            yield from reference.issues(written, (*path, index))
+
+
 def _feature_options(value: JsonValue) -> Check | None:
     return checks.anything if isinstance(value, dict | str | bool) else None
 
+
+_named_options = checks.mapping(checks.either("an object, a text or true/false", _feature_options))
 
 _build = checks.fields(
     {
@@ -106,20 +157,20 @@ _command = checks.by_error(lifecycle.parse, lifecycle.LifecycleError)
 PROPERTIES: dict[str, Check] = {
     "$schema": checks.text,
     "name": checks.text,
-    "features": checks.mapping(checks.either("an object, a text or true/false", _feature_options)),
-    "overrideFeatureInstallOrder": _texts,
+    "features": _features,
+    "overrideFeatureInstallOrder": _install_order,
     "secrets": checks.mapping(checks.fields({"description": checks.text, "documentationUrl": checks.text})),
-    "forwardPorts": checks.array(checks.by_error(ports.parse, ports.PortError)),
+    "forwardPorts": checks.array(unless_variable(_forwarded)),
     "portsAttributes": _ports_attributes,
     "otherPortsAttributes": _port_attributes,
-    "containerEnv": checks.mapping(checks.text),
-    "remoteEnv": checks.mapping(checks.text_or_null),
+    "containerEnv": checks.variables(checks.text),
+    "remoteEnv": checks.variables(checks.text_or_null),
     "remoteUser": checks.text,
     "containerUser": checks.text,
     "updateRemoteUserUID": checks.boolean,
-    "userEnvProbe": checks.one_of(*USER_ENV_PROBES),
+    "userEnvProbe": _word(*USER_ENV_PROBES),
     "overrideCommand": checks.boolean,
-    "shutdownAction": checks.one_of(*SHUTDOWN_ACTIONS),
+    "shutdownAction": _word(*SHUTDOWN_ACTIONS),
     "init": checks.boolean,
     "privileged": checks.boolean,
     "capAdd": _texts,
@@ -129,23 +180,23 @@ PROPERTIES: dict[str, Check] = {
     "hostRequirements": checks.fields(
         {
             "cpus": checks.count,
-            "memory": _size,
-            "storage": _size,
+            "memory": unless_variable(_size),
+            "storage": unless_variable(_size),
             "gpu": checks.either("true, false, 'optional' or an object", _gpu),
         }
     ),
     **{stage.value: _command for stage in lifecycle.Stage},
-    "waitFor": checks.one_of(*(stage.value for stage in lifecycle.WAIT_FOR)),
+    "waitFor": _word(*(stage.value for stage in lifecycle.WAIT_FOR)),
     "additionalProperties": checks.anything,
-    "image": checks.filled_text,
+    "image": unless_variable(_image),
     "build": _build,
     "dockerFile": checks.filled_text,
     "context": checks.text,
     "appPort": _app_port,
     "workspaceMount": _workspace_mount,
-    "workspaceFolder": checks.filled_text,
+    "workspaceFolder": _workspace_folder,
     "runArgs": _texts,
-    "dockerComposeFile": _text_list,
+    "dockerComposeFile": _file_list,
     "service": checks.filled_text,
     "runServices": _texts,
     # Older places of what is now below customizations.vscode.
@@ -157,9 +208,16 @@ PROPERTIES: dict[str, Check] = {
 _ALL = checks.fields(PROPERTIES)
 
 
-def issues(raw: dict[str, JsonValue]) -> Iterator[Issue]:
-    """All that is wrong with a configuration: types, unknown keys, and keys that do not fit together."""
+def issues(raw: dict[str, JsonValue], *, personal: bool = False) -> Iterator[Issue]:
+    """All that is wrong with a configuration: types, unknown keys, and keys that do not fit together.
+
+    A `personal` file lies over another one: what is missing here is there, and null removes.
+    """
+    if personal:
+        yield from _ALL({key: value for key, value in raw.items() if value is not None}, ())
+        return
     yield from _ALL(raw, ())
+    yield from _other_kinds_action(raw)
     build = raw.get("build")
     dockerfile = "dockerFile" in raw or (isinstance(build, dict) and "dockerfile" in build)
     if "dockerComposeFile" in raw:
@@ -176,9 +234,20 @@ def issues(raw: dict[str, JsonValue]) -> Iterator[Issue]:
         yield Issue(("image",), "has no effect: the Dockerfile is built", "", Severity.WARNING, True)
     if "workspaceMount" in raw and "workspaceFolder" not in raw:
         yield Issue(("workspaceMount",), "needs 'workspaceFolder' beside it", "", Severity.WARNING, True)
-    folder = raw.get("workspaceFolder")
-    if isinstance(folder, str) and folder and not folder.startswith(("/", "${")):
-        yield Issue(("workspaceFolder",), "must be an absolute path in the container")
     for key in ("service", "runServices"):
         if key in raw:
             yield Issue((key,), "has an effect only with dockerComposeFile", "", Severity.WARNING, True)
+
+
+def _other_kinds_action(raw: dict[str, JsonValue]) -> Iterator[Issue]:
+    """`shutdownAction` has one word for each kind of configuration."""
+    composed = "dockerComposeFile" in raw
+    wrong, right = ("stopContainer", "stopCompose") if composed else ("stopCompose", "stopContainer")
+    if raw.get("shutdownAction") == wrong:
+        made = "by Docker Compose" if composed else "without Docker Compose"
+        yield Issue(
+            ("shutdownAction",),
+            f"{wrong!r} does not fit a container made {made}: {right!r} is meant",
+            "",
+            Severity.WARNING,
+        )

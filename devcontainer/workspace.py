@@ -11,6 +11,7 @@ ROOT = "/workspaces"
 class Workspace(NamedTuple):
     mount: str  # value of `docker create --mount`; "" means: mount nothing
     folder: str  # working folder of tools and hooks in the container
+    extra: tuple[str, ...] = ()  # further values of `--mount`
 
 
 def default(local_folder: str, git_root: str | None = None) -> Workspace:
@@ -30,17 +31,47 @@ def default(local_folder: str, git_root: str | None = None) -> Workspace:
     return Workspace(f"type=bind,{_field('source', root)},{_field('target', target)}", folder)
 
 
+def worktree(local_folder: str, root: str, git_dir: str) -> Workspace:
+    """As `default`, for a Git worktree: Git inside needs the repository's common folder, too.
+
+    `root` is the worktree's root; `git_dir` is what its `.git` file says, `…/.git/worktrees/NAME`. A relative one is
+    followed from below /workspaces, where everything up to the folder that both have in common is laid out as on the
+    host (byte-equal to the reference). An absolute one is mounted where it says, which the reference leaves out.
+    """
+    root, local_folder = _normal(root), _normal(local_folder)
+    common = posixpath.dirname(posixpath.dirname(posixpath.normpath(posixpath.join(root, git_dir))))
+    if git_dir.startswith("/"):
+        plain = default(local_folder, root)
+        return plain._replace(extra=(f"type=bind,{_field('source', common)},{_field('target', common)}",))
+    shared = posixpath.commonpath([root, common])
+    target = posixpath.join(ROOT, posixpath.relpath(root, shared))
+    there = posixpath.join(ROOT, posixpath.relpath(common, shared))
+    return Workspace(
+        f"type=bind,{_field('source', root)},{_field('target', target)}",
+        posixpath.normpath(posixpath.join(target, posixpath.relpath(local_folder, root))),
+        (f"type=bind,{_field('source', common)},{_field('target', there)}",),
+    )
+
+
 def resolve(
-    workspace_mount: str | None, workspace_folder: str | None, local_folder: str, git_root: str | None = None
+    workspace_mount: str | None,
+    workspace_folder: str | None,
+    local_folder: str,
+    git_root: str | None = None,
+    git_dir: str = "",
 ) -> Workspace:
     """The configuration's own values where it has them (each for itself, as the reference does), else the default.
 
-    An empty `workspaceMount` means that nothing is mounted.
+    An empty `workspaceMount` means that nothing is mounted. `git_dir` is that of a worktree whose common folder is to
+    be mounted, too; it is not beside a mount of the configuration's own.
     """
     wanted = default(local_folder, git_root)
+    if git_dir and git_root and workspace_mount is None:
+        wanted = worktree(local_folder, git_root, git_dir)
     return Workspace(
         wanted.mount if workspace_mount is None else workspace_mount,
         workspace_folder or wanted.folder,
+        wanted.extra,
     )
 
 

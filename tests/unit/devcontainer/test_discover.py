@@ -38,6 +38,7 @@ def test_find(tmp_path: Path, files: list[str], expected: list[str]) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}")
     assert [str(path.relative_to(tmp_path)) for path in discover.find(tmp_path)] == expected
+    assert discover.find(str(tmp_path)) == discover.find(tmp_path)
 
 
 def test_a_symlink_keeps_its_name(tmp_path: Path) -> None:

@@ -127,6 +127,7 @@ def test_defaults() -> None:
     ("merged", "image_user", "expected"),
     [
         (Merged(), "", ("root", "root")),
+        (Merged(), "0", ("root", "root")),
         (Merged(), "app", ("app", "app")),
         (Merged(container_user="c"), "app", ("c", "c")),
         (Merged(remote_user="r"), "app", ("app", "r")),

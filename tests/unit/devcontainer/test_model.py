@@ -18,8 +18,8 @@ from devcontainer.variables import Substitution
 FULL = """{
     // every property that an image configuration can have
     "$schema": "https://example.org/schema.json", "name": "n", "image": "python:3.11",
-    "features": {"ghcr.io/x/y:1": {"version": "1"}, "./local": true, "z": "1"},
-    "overrideFeatureInstallOrder": ["z"],
+    "features": {"ghcr.io/x/y:1": {"version": "1"}, "./local": true, "./z": "1"},
+    "overrideFeatureInstallOrder": ["./z"],
     "secrets": {"TOKEN": {"description": "d", "documentationUrl": "u"}},
     "forwardPorts": [3000, "db:5432"],
     "portsAttributes": {"3000": {"label": "l", "protocol": "http", "onAutoForward": "openBrowserOnce",
@@ -51,8 +51,8 @@ def test_every_property_of_an_image_configuration() -> None:
     assert config.publish == ("127.0.0.1:80:80", "90:90")
     assert config.run_args == ("--ipc=host",)
     assert (config.workspace_mount, config.workspace_folder) == ("type=bind,source=/p,target=/w", "/w")
-    assert list(config.features) == ["ghcr.io/x/y:1", "./local", "z"]
-    assert config.override_feature_install_order == ("z",)
+    assert list(config.features) == ["ghcr.io/x/y:1", "./local", "./z"]
+    assert config.override_feature_install_order == ("./z",)
     assert list(config.secrets) == ["TOKEN"]
     assert config.initialize_command.steps[0].text == "i"
     assert config.host_requirements.cpus == 4
@@ -136,6 +136,17 @@ MISTAKES = [
     pytest.param(
         '{"image":"x","forwardPorts":["web"]}', 1, 30, "forwardPorts.0", "host:port", id="a host without a port"
     ),
+    pytest.param(
+        '{"image":"x","forwardPorts":[true]}', 1, 30, "forwardPorts.0", "not true", id="true is not forwarded"
+    ),
+    pytest.param('{"image":"x","forwardPorts":[{}]}', 1, 30, "forwardPorts.0", "not an object", id="an object port"),
+    pytest.param('{"image":"A B"}', 1, 10, "image", "is not the name of an image", id="no image name"),
+    pytest.param('{"image":"x","name":"a\\u0000b"}', 1, 21, "name", "U+0000", id="a NUL in a text"),
+    pytest.param('{"image":"x","settings":{"a\\u0000":1}}', 1, 26, "settings", "a key holds", id="a NUL in a key"),
+    pytest.param('{"image":"x","containerEnv":{"":"1"}}', 1, 30, "containerEnv.", "name of a variable", id="no name"),
+    pytest.param('{"image":"x","remoteEnv":{"A=B":"1"}}', 1, 27, "remoteEnv.A=B", "name of a variable", id="a sign"),
+    pytest.param('{"image":"x","appPort":"web"}', 1, 24, "appPort", "how to publish", id="a text that is no port"),
+    pytest.param('{"dockerComposeFile":[""],"service":"a"}', 1, 23, "dockerComposeFile.0", "empty", id="no file name"),
     pytest.param('{"image":"x","appPort":true}', 1, 24, "appPort", "must be a port", id="true is no port"),
     pytest.param(
         '{"image":"x","appPort":[99999]}', 1, 25, "appPort.0", "0 to 65535", id="a published port out of range"
@@ -186,7 +197,7 @@ MISTAKES = [
         '{"build":{"dockerfile":"D","args":{"A":1}}}', 1, 40, "build.args.A", "must be a text", id="a build argument"
     ),
     pytest.param(
-        '{"image":"x","features":{"f":[]}}', 1, 30, "features.f", "an object, a text or true/false", id="a feature"
+        '{"image":"x","features":{"./f":[]}}', 1, 32, "features../f", "an object, a text or true/false", id="a feature"
     ),
 ]
 
@@ -211,6 +222,15 @@ WARNINGS = [
     pytest.param('{"image":"x","service":"s"}', 1, 14, "service", "only with dockerComposeFile", id="a service alone"),
     pytest.param(
         '{"dockerComposeFile":"c","service":"s","runArgs":[]}', 1, 40, "runArgs", "no effect", id="not with Compose"
+    ),
+    pytest.param('{"image":"x","shutdownAction":"stopCompose"}', 1, 31, "shutdownAction", "'stopContainer'", id="kind"),
+    pytest.param(
+        '{"dockerComposeFile":"c","service":"s","shutdownAction":"stopContainer"}',
+        1,
+        57,
+        "shutdownAction",
+        "'stopCompose'",
+        id="the other kind",
     ),
     pytest.param(
         '{"image":"x","portsAttributes":{"a(":{}}}',
@@ -264,6 +284,20 @@ def test_substitution_leaves_the_original() -> None:
     assert (resolved.image, resolved.run_args) == ("python", ("-v/p:/x",))
     assert config.image == "${localEnv:IMAGE:python}"
     assert config.metadata_entry == {}
+
+
+def test_a_text_with_a_variable_is_judged_by_its_value() -> None:
+    config = load('{"image": "${localEnv:I}", "mounts": ["${localEnv:M}"], "waitFor": "${localEnv:W:no}", "init": 1}')
+    assert [problem.key for problem in config.errors] == ["init"]
+    assert config.resolved_errors(Substitution(local_env={})) == ()  # first things first
+    config = load('{"image": "${localEnv:I}", "mounts": ["${localEnv:M}"], "waitFor": "${localEnv:W:no}"}')
+    assert config.errors == ()
+    found = config.resolved_errors(Substitution(local_env={"M": "type=volume,target=/m"}))
+    assert [(problem.key, problem.hint.partition(";")[0]) for problem in found] == [
+        ("image", "it is written '${localEnv:I}'"),
+        ("waitFor", "it is written '${localEnv:W:no}'"),
+    ]
+    assert load("{").resolved_errors(Substitution()) == ()
 
 
 def test_position_of_a_key_for_later_messages() -> None:

@@ -48,6 +48,20 @@ def test_app_port(value: Any, expected: list[str]) -> None:
     assert ports.publish_arguments(value) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["80", "8080:80", "127.0.0.1:8080:80", "127.0.0.1::80", "[::1]:8080:80", "8000-8010:9000-9010", "80/udp", ":80"],
+)
+def test_published_by_a_text(text: str) -> None:
+    ports.check_published(text)
+
+
+@pytest.mark.parametrize("text", ["", "web", "80:", "1:2:3:4", "80/http", "70000", "1:99999", "80-70000", "::1:80:80"])
+def test_not_to_be_published(text: str) -> None:
+    with pytest.raises(PortError):
+        ports.check_published(text)
+
+
 DECLARED: dict[str, Any] = {
     "3000": {"label": "exact", "onAutoForward": "openBrowser", "protocol": "https"},
     "db:5432": {"label": "database"},

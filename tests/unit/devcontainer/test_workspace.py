@@ -47,7 +47,7 @@ CASES = [
 
 @pytest.mark.parametrize(("folder", "root", "mount", "inside"), CASES)
 def test_default(folder: str, root: str | None, mount: str, inside: str) -> None:
-    assert workspace.default(folder, root) == (mount, inside)
+    assert workspace.default(folder, root) == (mount, inside, ())
 
 
 def test_a_quote_in_the_path_survives_the_engine() -> None:
@@ -71,4 +71,37 @@ def test_a_relative_path_is_refused() -> None:
     ],
 )
 def test_resolve(mount: str | None, folder: str | None, expected: tuple[str, str]) -> None:
-    assert workspace.resolve(mount, folder, "/p") == expected
+    assert workspace.resolve(mount, folder, "/p") == (*expected, ())
+
+
+@pytest.mark.parametrize(
+    ("root", "git_dir", "mount", "extra"),
+    [
+        pytest.param(
+            "/s/w1",
+            "../main/.git/worktrees/w1",
+            "type=bind,source=/s/w1,target=/workspaces/w1",
+            "type=bind,source=/s/main/.git,target=/workspaces/main/.git",
+            id="beside the repository",
+        ),
+        pytest.param(
+            "/s/deep/er/w2",
+            "../../../main/.git/worktrees/w2",
+            "type=bind,source=/s/deep/er/w2,target=/workspaces/deep/er/w2",
+            "type=bind,source=/s/main/.git,target=/workspaces/main/.git",
+            id="deeper: the layout is that of the host",
+        ),
+        pytest.param(
+            "/s/w3",
+            "/home/me/main/.git/worktrees/w3",
+            "type=bind,source=/s/w3,target=/workspaces/w3",
+            "type=bind,source=/home/me/main/.git,target=/home/me/main/.git",
+            id="absolute: where it says",
+        ),
+    ],
+)
+def test_a_worktree_brings_its_repositorys_folder(root: str, git_dir: str, mount: str, extra: str) -> None:
+    place = workspace.resolve(None, None, f"{root}/sub", root, git_dir)
+    assert place.mount == mount and place.extra == (extra,)
+    assert place.folder == mount.rpartition("target=")[2] + "/sub"
+    assert workspace.resolve("type=bind,source=/a,target=/b", "/b", root, root, git_dir).extra == ()
