@@ -16,11 +16,19 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
 
 from devenv.engine.build_log import BuildLog, ClassicLog, PlainLog, RawJsonLog
-from devenv.engine.docker_cli import DockerCli, end, reason
+from devenv.engine.docker_cli import DockerCli, end, read_line, reason
+from devenv.engine.masking import NO_MASK, Mask, MaskedProgress
 from devenv.engine.port import BuildRequest, Progress
-from devenv.errors import BuildFailed
+from devenv.engine.push import push
+from devenv.errors import BuildFailed, EngineError
 
 RAWJSON_SINCE = (0, 13)
+
+_OF_BUILDX = {
+    "--allow", "--annotation", "--attest", "--build-context", "--builder", "--cache-to", "--load", "--metadata-file",
+    "--no-cache-filter", "--output", "-o", "--progress", "--provenance", "--push", "--sbom", "--secret", "--ssh",
+}  # fmt: skip
+"""Options that `docker build` has only where it goes by Buildx: with the classic builder it prints its usage."""
 
 
 def arguments(request: BuildRequest) -> list[str]:
@@ -46,6 +54,20 @@ def arguments(request: BuildRequest) -> list[str]:
     return [*args, *request.options]
 
 
+def buildkit_arguments(request: BuildRequest) -> list[str]:
+    """What only BuildKit can: where the result goes, caches that leave the engine, named contexts."""
+    args: list[str] = ["--builder", request.builder] if request.builder else []
+    if request.platforms:
+        args += ["--platform", ",".join(request.platforms)]
+    for place in request.cache_to:
+        args += ["--cache-to", place]
+    for name, folder in request.contexts.items():
+        args += ["--build-context", f"{name}={folder}"]
+    if request.output:
+        return [*args, "--output", request.output]
+    return [*args, "--push" if request.push else "--load"]
+
+
 async def buildx_version(cli: DockerCli) -> tuple[int, int] | None:
     if not cli.plugin("buildx"):
         return None
@@ -54,27 +76,79 @@ async def buildx_version(cli: DockerCli) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-async def build(cli: DockerCli, request: BuildRequest, progress: Progress, buildx: tuple[int, int] | None) -> str:
-    """Builds and returns the image's id. `buildx` is what `buildx_version` said."""
-    with _log_file(request.log_path) as write, tempfile.TemporaryDirectory(prefix="devenv-build-") as folder:
+async def build(
+    cli: DockerCli,
+    request: BuildRequest,
+    progress: Progress,
+    buildx: tuple[int, int] | None,
+    *,
+    podman: bool = False,
+    known: bool = False,
+) -> str:
+    """Builds and returns the image's id. `buildx` is what `buildx_version` said, None for Podman. `known`: who builds
+    has been told."""
+    mask = Mask(request.masked)
+    shown = MaskedProgress(progress, mask) if request.masked else progress
+    with (
+        log_file(request.log_path, append=request.append_log, mask=mask) as write,
+        tempfile.TemporaryDirectory(prefix="devenv-build-") as folder,
+    ):
         id_file = pathlib.Path(folder, "id")
         shared = [*arguments(request), "--iidfile", str(id_file), request.context]
         settings: dict[str, str] = {}
         reader: BuildLog
         if buildx is None:
-            progress.note("Buildx is not installed: using the classic builder", level="info")
-            reader = ClassicLog(progress, write)
+            if not request.classic and not known:
+                shown.note(_PODMAN if podman else _NO_BUILDX, level="info")
+            reader = ClassicLog(shown, write)
+            _refuse_without_buildkit(request, podman)
             command = ["build", "--force-rm", *shared]  # a failed step must not leave its container
             settings["DOCKER_BUILDKIT"] = "0"
         else:
             raw = buildx >= RAWJSON_SINCE
-            reader = RawJsonLog(progress, write) if raw else PlainLog(progress, write)
-            command = ["buildx", "build", f"--progress={'rawjson' if raw else 'plain'}", "--load", *shared]
+            reader = RawJsonLog(shown, write) if raw else PlainLog(shown, write)
+            style = f"--progress={'rawjson' if raw else 'plain'}"
+            command = ["buildx", "build", style, *buildkit_arguments(request), *shared]
         code, complaint = await _run(cli, command, request.secret_args, settings, reader)
         reader.finish()
         if code:
-            raise _failed(request, reader, complaint, code)
-        return (await asyncio.to_thread(id_file.read_text)).strip()
+            raise failure(reader, complaint, code, what=request.dockerfile, log_path=request.log_path, mask=mask)
+        if buildx is None and request.push:
+            await push(cli, request.tags, shown, write)
+        return (await asyncio.to_thread(id_file.read_text)).strip() if request.into_engine else ""
+
+
+_NO_BUILDX = (
+    "this `docker` command has no Buildx: using the classic builder, without BuildKit's caches and `RUN --mount` "
+    "(package docker-buildx or docker-buildx-plugin)"
+)
+_PODMAN = "Podman builds with its own builder, Buildah, instead of BuildKit"
+
+
+def _refuse_without_buildkit(request: BuildRequest, podman: bool) -> None:
+    asked = [
+        name
+        for name, wanted in (
+            ("--platform", request.platforms),
+            ("--output", request.output),
+            ("--cache-to", request.cache_to),
+        )
+        if wanted
+    ]
+    written = [word.split("=", 1)[0] for word in request.options]
+    asked += [f"{word} (build.options)" for word in written if word in _OF_BUILDX]
+    if request.contexts and not asked:
+        asked = ["named build contexts"]
+    if not asked:
+        return
+    need = f"{', '.join(asked)}: {'need' if len(asked) > 1 else 'needs'} BuildKit"
+    if podman:
+        raise EngineError(f"{need}, and Podman has none", "leave it out here, or build with a Docker engine")
+    if request.classic:
+        raise EngineError(f"{need}, which was switched off", "leave one of the two out")
+    raise EngineError(
+        f"{need}, and this `docker` command has no Buildx", "package docker-buildx or docker-buildx-plugin"
+    )
 
 
 async def _run(
@@ -85,7 +159,7 @@ async def _run(
     assert process.stdout is not None and process.stderr is not None
 
     async def pump(stream: asyncio.StreamReader, take: Callable[[str], None]) -> None:
-        while line := await _line(stream):
+        while line := await read_line(stream):
             take(line)
 
     def classic_stderr(line: str) -> None:
@@ -107,37 +181,32 @@ async def _run(
     return code, "\n".join(words)
 
 
-async def _line(stream: asyncio.StreamReader) -> str:
-    try:
-        return (await stream.readuntil(b"\n")).decode("utf-8", "replace")
-    except asyncio.IncompleteReadError as rest:
-        return rest.partial.decode("utf-8", "replace")
-    except asyncio.LimitOverrunError as over:
-        return (await stream.read(over.consumed)).decode("utf-8", "replace") + "\n"
-
-
-def _failed(request: BuildRequest, reader: BuildLog, complaint: str, code: int) -> BuildFailed:
+def failure(
+    reader: BuildLog, complaint: str, code: int, *, what: str, log_path: str, mask: Mask = NO_MASK
+) -> BuildFailed:
+    """The step that failed with its last lines. `what` names the build where no step does."""
     step, lines = reader.failure()
-    lines = lines or complaint.splitlines()
+    lines = [mask(line) for line in lines or complaint.splitlines()]
     last = next((line for line in reversed(lines) if line.strip()), "")
-    where = f"at step {step}" if step else f"({request.dockerfile})"
+    where = f"at step {step}" if step else f"({what})"
     return BuildFailed(
         f"the image build failed {where}: {last}" if last else f"the image build failed {where}",
-        "`devenv logs --build` shows the whole output" if request.log_path else "",
-        details={"step": step, "lines": lines[-20:], "exit_code": code, "log": request.log_path},
+        "`devenv logs --build` shows the whole output" if log_path else "",
+        details={"step": step, "lines": lines[-20:], "exit_code": code, "log": log_path},
     )
 
 
 @contextlib.contextmanager
-def _log_file(path: str) -> Iterator[Callable[[str], None]]:
+def log_file(path: str, *, append: bool = False, mask: Mask = NO_MASK) -> Iterator[Callable[[str], None]]:
+    """Where a build's whole output is kept, readable by its user only; "" keeps nothing."""
     if not path:
         yield lambda line: None
         return
     file: TextIO
-    with open(path, "w", encoding="utf-8", opener=lambda p, flags: os.open(p, flags, 0o600)) as file:
+    with open(path, "a" if append else "w", encoding="utf-8", opener=lambda p, flags: os.open(p, flags, 0o600)) as file:
 
         def write(line: str) -> None:
-            file.write(line + "\n")
+            file.write(mask(line) + "\n")
             file.flush()
 
         yield write

@@ -12,12 +12,13 @@ import dataclasses
 import json
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from devenv.engine.port import Progress
 
 TAIL = 40  # lines kept per step
+_MOUNTS = re.compile(r"--mount=\S+\s+")  # says nothing to who waits for a step
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -61,6 +62,7 @@ class BuildLog:
     def _begin(self, step: Step) -> Step:
         if not step.began:
             step.began = True
+            step.name = _MOUNTS.sub("", step.name)
             self._progress.step(f"build:{step.key}", step.name)
             self._write(f"=> {step.name}")
         return step
@@ -124,6 +126,16 @@ class RawJsonLog(BuildLog):
         except ValueError:
             self._loose(text)
             return
+        for entries, name in (("logs", "data"), ("warnings", "short")):
+            for entry in status.get(entries) or ():
+                try:
+                    entry[name] = base64.b64decode(entry.get(name) or "")
+                except binascii.Error:
+                    entry[name] = b""
+        self.status(status)
+
+    def status(self, status: Mapping[str, Any]) -> None:
+        """One object of `SolveStatus`, texts that processes wrote as bytes."""
         for vertex in status.get("vertexes") or ():
             self._vertex(vertex)
         for entry in status.get("statuses") or ():
@@ -136,15 +148,11 @@ class RawJsonLog(BuildLog):
                 )
         for log in status.get("logs") or ():
             step = self.steps.get(log.get("vertex", ""))
-            try:
-                data = base64.b64decode(log.get("data") or "").decode("utf-8", "replace")
-            except binascii.Error:
-                continue
             if step is not None:
+                data = log.get("data", b"").decode("utf-8", "replace")
                 self._text(step, data, "stderr" if log.get("stream") == 2 else "stdout")
         for warning in status.get("warnings") or ():
-            short = base64.b64decode(warning.get("short") or "").decode("utf-8", "replace")
-            if short:
+            if short := warning.get("short", b"").decode("utf-8", "replace"):
                 self._progress.note(f"build: {short}", level="warning")
 
     def _vertex(self, vertex: dict[str, Any]) -> None:
@@ -196,7 +204,8 @@ class PlainLog(BuildLog):
 class ClassicLog(BuildLog):
     """`docker build` without BuildKit: numbered steps, output between them, the complaint at the very end."""
 
-    _step = re.compile(r"^Step (\d+)/(\d+) : (.*)$")
+    _step = re.compile(r"^(?:Step|STEP) (\d+)/(\d+) ?: (.*)$")  # Docker, Podman
+    _image = re.compile(r"^(?: ---> .*|--> (?:Using cache )?[0-9a-f]{11,64})$")
 
     def __init__(self, progress: Progress, write: Callable[[str], None]) -> None:
         super().__init__(progress, write)
@@ -209,8 +218,8 @@ class ClassicLog(BuildLog):
                 self._end(self._current)
             self._current = self._begin(Step(match[1], f"[{match[1]}/{match[2]}] {match[3]}"))
             self.steps[match[1]] = self._current
-        elif line.startswith((" ---> ", "Removing intermediate container ", "Sending build context ")):
-            if line.strip() == "---> Using cache" and self._current is not None:
+        elif self._image.match(line) or line.startswith(("Removing intermediate container ", "Sending build context ")):
+            if "-> Using cache" in line and self._current is not None:
                 self._end(self._current, cached=True)
         elif self._current is not None:
             self._line(self._current, line)

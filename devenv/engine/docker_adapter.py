@@ -1,7 +1,6 @@
-"""The Docker engine behind `devenv.engine.port.Engine`. The only file that imports the Docker SDK.
+"""The Docker engine behind `devenv.engine.port.Engine`.
 
-The SDK is imported when the first engine is connected (140 ms), and its calls run in threads. All of its errors become
-ours in `map_error`; nothing here decides by an error's text.
+The SDK's calls run in threads. All of its errors become ours (devenv.engine.sdk); nothing decides by an error's text.
 """
 
 from __future__ import annotations
@@ -9,18 +8,18 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import socket
-import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from devenv.engine import archive, compose_command, direct_build, sdk, snapshots
 from devenv.engine import build as builder
-from devenv.engine import snapshots
 from devenv.engine.docker_cli import DockerCli, reason
-from devenv.engine.endpoint import Endpoint, config_dir, resolve, unreachable
+from devenv.engine.endpoint import Endpoint, config_dir, resolve
+from devenv.engine.event_stream import EventStream
 from devenv.engine.exec_exit import exit_of
 from devenv.engine.exec_stream import DockerExecStream, EngineHttp, open_exec
 from devenv.engine.host_ports import holder, published_loopback
+from devenv.engine.libpod import Libpod
 from devenv.engine.port import (
     BuildRequest,
     ContainerSnapshot,
@@ -32,58 +31,12 @@ from devenv.engine.port import (
     Progress,
 )
 from devenv.engine.pull_progress import PullProgress
-from devenv.errors import ContainerGone, DevenvError, EngineError, EngineMissing, ImageMissing, InternalError, PortTaken
+from devenv.errors import ContainerGone, DevenvError, EngineError, EngineMissing, ImageMissing, PortTaken
 
 if TYPE_CHECKING:
-    from docker import APIClient
+    from devenv.engine.sdk import APIClient
 
 T = TypeVar("T")
-
-_EVENTS = (
-    "create", "start", "restart", "die", "kill", "stop", "destroy", "pause", "unpause", "oom", "rename",
-)  # fmt: skip
-
-
-def map_error(error: BaseException, endpoint: Endpoint, what: str) -> DevenvError:
-    """Every error of the SDK and of the HTTP library under it. `what` says the deed, e.g. "start container x"."""
-    import docker.errors
-    import requests.exceptions
-
-    if isinstance(error, DevenvError):
-        return error
-    if isinstance(error, docker.errors.APIError):
-        status = error.response.status_code if error.response is not None else 0
-        said = str(error.explanation or error).strip()
-        details = {"status": status, "reason": said}
-        if isinstance(error, docker.errors.ImageNotFound):
-            return ImageMissing(f"cannot {what}: {said}", "check the image's name", details=details)
-        if status == 404:
-            return ContainerGone(f"cannot {what}: {said}", "run `devenv up`", details=details)
-        return EngineError(f"cannot {what}: {said}", details=details)
-    if isinstance(error, requests.exceptions.Timeout):
-        return EngineMissing(
-            f"the container engine at {endpoint.url} does not answer in time (cannot {what})",
-            "see `docker info`; a restart of the engine may help",
-        )
-    if isinstance(error, docker.errors.DockerException | requests.exceptions.RequestException | OSError):
-        return unreachable(endpoint, _root_cause(error))
-    return InternalError(f"cannot {what}: {type(error).__name__}: {error}")
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    """The OSError that libraries have wrapped, in causes or in arguments, or the error itself."""
-    seen: set[int] = set()
-    queue: list[BaseException] = [error]
-    while queue:
-        one = queue.pop(0)
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, OSError) and one.errno is not None:
-            return one
-        queue += [e for e in (one.__cause__, one.__context__, *one.args) if isinstance(e, BaseException)]
-        queue += [e for e in (getattr(one, "reason", None),) if isinstance(e, BaseException)]
-    return error
 
 
 class DockerEngine:
@@ -97,8 +50,9 @@ class DockerEngine:
         self._http = EngineHttp(endpoint, str(api.api_version))
         self._buildx: tuple[int, int] | None = None
         self._buildx_known = False
-        self._closing = False
-        self._event_streams: set[Any] = set()
+        self._podman: bool | None = None
+        self._builder_told = False  # to this client
+        self._events = EventStream(self._subscribe)
         # Our own threads: closed with the engine, and never starved by what else runs in the process.
         self._threads = concurrent.futures.ThreadPoolExecutor(max_workers=8, thread_name_prefix="engine")
 
@@ -109,7 +63,7 @@ class DockerEngine:
         Raises `EngineMissing`, `EngineDenied`, `EngineError`.
         """
         endpoint = resolve(env)
-        api = await asyncio.to_thread(_dial, endpoint, timeout)
+        api = await asyncio.to_thread(sdk.dial, endpoint, timeout)
         return cls(endpoint, api, DockerCli(endpoint, env), env)
 
     def for_client(self, env: Mapping[str, str]) -> DockerEngine:
@@ -128,11 +82,11 @@ class DockerEngine:
 
     async def _do(self, what: str, call: Callable[[], T]) -> T:
         def guarded() -> T:
-            _knock(self.endpoint)
+            sdk.knock(self.endpoint)
             try:
                 return call()
             except Exception as error:  # the boundary of the SDK: whatever it raises is mapped
-                raise map_error(error, self.endpoint, what) from error
+                raise sdk.map_error(error, self.endpoint, what) from error
 
         return await self._in_thread(guarded)
 
@@ -149,13 +103,19 @@ class DockerEngine:
             has_compose=self._cli.plugin("compose"),
         )
 
+    async def _is_podman(self) -> bool:
+        """Asked once: another engine behind the same address is another connection's matter."""
+        if self._podman is None:
+            self._podman = (await self.info()).is_podman
+        return self._podman
+
     async def find(self, labels: Mapping[str, str | None]) -> list[ContainerSnapshot]:
         filters = {"label": [k if v is None else f"{k}={v}" for k, v in labels.items()]}
 
         def call() -> list[ContainerSnapshot]:
             found = []
             for one in self._api.containers(all=True, filters=filters):
-                with contextlib.suppress(_not_found()):  # removed between the two calls
+                with contextlib.suppress(sdk.not_found()):  # removed between the two calls
                     found.append(snapshots.container(self._api.inspect_container(one["Id"])))
             return found
 
@@ -163,7 +123,7 @@ class DockerEngine:
 
     async def inspect(self, container: str) -> ContainerSnapshot | None:
         def call() -> ContainerSnapshot | None:
-            with contextlib.suppress(_not_found()):
+            with contextlib.suppress(sdk.not_found()):
                 return snapshots.container(self._api.inspect_container(container))
             return None
 
@@ -171,7 +131,7 @@ class DockerEngine:
 
     async def image(self, reference: str) -> ImageSnapshot | None:
         def call() -> ImageSnapshot | None:
-            with contextlib.suppress(_not_found()):
+            with contextlib.suppress(sdk.not_found()):
                 return snapshots.image(self._api.inspect_image(reference))  # type: ignore[no-untyped-call]
             return None
 
@@ -190,17 +150,15 @@ class DockerEngine:
                 shown.feed(message)
 
         def guarded() -> None:
-            import docker.errors
-
-            _knock(self.endpoint)
+            sdk.knock(self.endpoint)
             try:
                 call()
-            except docker.errors.APIError as error:
-                raise _image_missing(reference, str(error.explanation or error)) from error
+            except sdk.api_error() as error:
+                raise _image_missing(reference, sdk.said(error)) from error
             except DevenvError:
                 raise
             except Exception as error:
-                raise map_error(error, self.endpoint, f"pull {reference}") from error
+                raise sdk.map_error(error, self.endpoint, f"pull {reference}") from error
 
         try:
             await self._in_thread(guarded)
@@ -213,18 +171,50 @@ class DockerEngine:
             raise _image_missing(reference, "the engine pulled it but does not have it")
         return image
 
-    async def build(self, request: BuildRequest, progress: Progress) -> ImageSnapshot:
+    async def build(self, request: BuildRequest, progress: Progress) -> ImageSnapshot | None:
         if not self._buildx_known:
-            self._buildx = await builder.buildx_version(self._cli)
+            self._buildx = None if await self._is_podman() else await builder.buildx_version(self._cli)
             self._buildx_known = True
-        image_id = await builder.build(self._cli, request, progress, self._buildx)
+        image_id = await self._built(request, progress)
+        if not request.into_engine:
+            return None
         image = await self.image(request.tags[0] if request.tags else image_id)
         if image is None:
             raise EngineError("the image was built but the engine does not have it", "is the builder another engine?")
         return image
 
+    def _post(self, path: str, **options: Any) -> Any:
+        return self._api.post(f"{self._api.base_url}/v{self._api.api_version}{path}", **options)
+
+    async def _built(self, request: BuildRequest, progress: Progress) -> str:
+        buildx = None if request.classic else self._buildx
+        if buildx is not None and direct_build.suits(request):
+            with contextlib.suppress(direct_build.Unsuited):
+                return await direct_build.build(self._post, request, progress, self._threads)
+        known, self._builder_told = self._builder_told, True
+        return await builder.build(self._cli, request, progress, buildx, podman=bool(self._podman), known=known)
+
+    async def tag(self, image: str, reference: str) -> None:
+        repository, tag = _split_reference(reference)
+        await self._do(f"tag {reference}", lambda: self._api.tag(image, repository, tag))
+
+    async def compose(
+        self,
+        args: Sequence[str],
+        *,
+        cwd: str = "",
+        env: Mapping[str, str] | None = None,
+        take: Callable[[str], None] | None = None,
+        take_output: Callable[[str], None] | None = None,
+    ) -> ExecResult:
+        # Compose would start a BuildKit of its own, a privileged container from an image on Docker Hub.
+        settings = {"DOCKER_BUILDKIT": "0"} if await self._is_podman() else None
+        return await compose_command.run(
+            self._cli, args, cwd=cwd, env=env, take=take, take_output=take_output, settings=settings
+        )
+
     async def create(self, args: Sequence[str], *, env: Mapping[str, str] | None = None) -> str:
-        code, out, err = await self._cli.run(["create", *args], env=env)
+        code, out, err = await self._cli.create(args, env or {})
         if code == 0:
             return out.strip().splitlines()[-1]
         said = reason(err)
@@ -271,7 +261,7 @@ class DockerEngine:
 
     async def remove(self, container: str, *, force: bool = False, volumes: bool = False) -> None:
         def call() -> None:
-            with contextlib.suppress(_not_found()):  # already as wished
+            with contextlib.suppress(sdk.not_found()):  # already as wished
                 self._api.remove_container(container, force=force, v=volumes)
 
         await self._do(f"remove container {container[:12]}", call)
@@ -288,7 +278,7 @@ class DockerEngine:
     def _gone(call: Callable[[], object]) -> bool:
         try:
             call()
-        except _not_found():
+        except sdk.not_found():
             return False
         return True
 
@@ -333,14 +323,32 @@ class DockerEngine:
         workdir: str = "",
         tty: bool = False,
         stdin: bool = True,
+        privileged: bool = False,
     ) -> DockerExecStream:
-        return await open_exec(self._http, container, argv, user=user, env=env, workdir=workdir, tty=tty, stdin=stdin)
+        return await open_exec(
+            self._http,
+            container,
+            argv,
+            user=user,
+            env=env,
+            workdir=workdir,
+            tty=tty,
+            stdin=stdin,
+            privileged=privileged,
+        )
+
+    async def check_health(self, container: str) -> None:
+        if await self._is_podman():
+            await Libpod(self.endpoint).check_health(container)
+
+    async def own_ids(self, container: str) -> tuple[int, int]:
+        return await Libpod(self.endpoint).own_ids(container) if await self._is_podman() else (0, 0)
 
     async def get_archive(self, container: str, path: str) -> bytes | None:
         def call() -> bytes | None:
             try:
                 chunks, _ = self._api.get_archive(container, path)
-            except _not_found():
+            except sdk.not_found():
                 self._api.inspect_container(container)  # raises when it is the container that is not there
                 return None
             return b"".join(chunks)
@@ -349,117 +357,22 @@ class DockerEngine:
 
     async def put_archive(self, container: str, path: str, tar: bytes) -> None:
         await self._do(
-            f"write to {path} of container {container[:12]}", lambda: self._api.put_archive(container, path, tar)
+            f"write to {path} of container {container[:12]}",
+            lambda: self._api.put_archive(container, path, archive.trimmed(tar)),
         )
 
-    async def events(self) -> AsyncIterator[EngineEvent]:
+    def events(self) -> AsyncIterator[EngineEvent]:
         """Container events. A lost engine is told once ("engine", "lost"), then once that it is back."""
-        lost = False
-        delay = 0.2
-        while not self._closing:
-            try:
-                async for event in self._events_once():
-                    if lost or event.type == "engine":
-                        if lost:
-                            yield EngineEvent("engine", "back", "", {})
-                        lost, delay = False, 0.2
-                    if event.type != "engine":
-                        yield event
-            except EngineError:
-                pass
-            if self._closing:
-                return
-            if not lost:
-                lost = True
-                yield EngineEvent("engine", "lost", "", {})
-            await asyncio.sleep(delay)  # nothing tells when an engine comes up: ask again, ever more rarely
-            delay = min(5.0, delay * 1.6)
+        return self._events.follow()
 
-    async def _events_once(self) -> AsyncIterator[EngineEvent]:
-        """One subscription until it breaks. Its first item is ("engine", "subscribed")."""
-        loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[EngineEvent | DevenvError | None] = asyncio.Queue()
-        filters = {"type": ["container"], "event": list(_EVENTS)}
-        stream = await self._do("watch the engine", lambda: self._api.events(filters=filters, decode=True))
-        self._event_streams.add(stream)
-
-        def tell(item: EngineEvent | DevenvError | None) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has gone: nobody listens any more
-                loop.call_soon_threadsafe(queue.put_nowait, item)
-
-        def read() -> None:
-            try:
-                for raw in stream:
-                    actor = raw.get("Actor") or {}
-                    tell(
-                        EngineEvent(
-                            str(raw.get("Type", "")),
-                            str(raw.get("Action", "")),
-                            str(actor.get("ID", "")),
-                            dict(actor.get("Attributes") or {}),
-                        )
-                    )
-                tell(None)
-            except Exception as error:  # a broken stream, whatever the library calls it
-                tell(map_error(error, self.endpoint, "watch the engine"))
-
-        thread = threading.Thread(target=read, name="engine-events", daemon=True)
-        thread.start()
-        try:
-            yield EngineEvent("engine", "subscribed", "", {})
-            while (item := await queue.get()) is not None:
-                if isinstance(item, DevenvError):
-                    raise item
-                yield item
-        finally:
-            self._event_streams.discard(stream)
-            with contextlib.suppress(Exception):  # closing a socket that is already broken
-                stream.close()
-            thread.join(timeout=2.0)
+    async def _subscribe(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        filters = {"type": ["container"], "event": list(names)}
+        return await self._do("watch the engine", lambda: self._api.events(filters=filters, decode=True))
 
     async def close(self) -> None:
-        self._closing = True
-        for stream in list(self._event_streams):
-            with contextlib.suppress(Exception):  # closing a socket that is already broken
-                stream.close()
+        self._events.close()
         self._api.close()
         self._threads.shutdown(wait=False)
-
-
-def _knock(endpoint: Endpoint, timeout: float = 10.0) -> None:
-    """Raises `EngineMissing` or `EngineDenied` when nobody opens: the SDK wraps that in three layers, and leaves its
-    socket open. A tenth of a millisecond."""
-    if path := endpoint.socket_path:
-        with socket.socket(socket.AF_UNIX) as hand:
-            hand.settimeout(timeout)
-            try:
-                hand.connect(path)
-            except OSError as error:
-                raise unreachable(endpoint, error) from error
-
-
-def _dial(endpoint: Endpoint, timeout: float) -> APIClient:
-    import docker
-    import docker.tls
-
-    _knock(endpoint, timeout)
-    tls: Any = False
-    if endpoint.tls_dir:
-        tls = docker.tls.TLSConfig(
-            client_cert=(f"{endpoint.tls_dir}/cert.pem", f"{endpoint.tls_dir}/key.pem"),
-            ca_cert=f"{endpoint.tls_dir}/ca.pem" if endpoint.tls_verify else None,
-            verify=endpoint.tls_verify,
-        )
-    try:
-        return docker.APIClient(base_url=endpoint.url, version="auto", timeout=int(timeout), tls=tls)
-    except Exception as error:  # the boundary of the SDK: whatever it raises is mapped
-        raise map_error(error, endpoint, "connect to the engine") from error
-
-
-def _not_found() -> type[Exception]:
-    import docker.errors
-
-    return docker.errors.NotFound
 
 
 def _split_reference(reference: str) -> tuple[str, str]:
@@ -494,4 +407,4 @@ def _create_hint(args: Sequence[str]) -> str:
     ):
         if option in words:
             return hint
-    return "see runArgs and mounts in devcontainer.json"
+    return ""

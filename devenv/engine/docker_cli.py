@@ -14,6 +14,7 @@ import shutil
 import signal
 from collections.abc import Mapping, Sequence
 
+from devenv.engine import env_file
 from devenv.engine.endpoint import Endpoint, client_environment, config_dir
 from devenv.errors import EngineError
 
@@ -58,7 +59,7 @@ class DockerCli:
         """Raises `EngineError` when a value would change the command itself instead of the container or build."""
         made = dict(self._env)
         for name, value in (extra or {}).items():
-            if STEERING.match(name) and made.get(name) != value:
+            if self.steers(name, value):
                 raise EngineError(
                     f"{name} cannot take its value from another local variable",
                     f"write ${{localEnv:{name}}}, or a plain value",
@@ -66,12 +67,23 @@ class DockerCli:
             made[name] = value
         return made
 
+    def steers(self, name: str, value: str) -> bool:
+        """Whether a container's value would change what the command itself does."""
+        return STEERING.match(name) is not None and self._env.get(name) != value
+
     async def spawn(
-        self, args: Sequence[str], *, env: Mapping[str, str] | None = None, settings: Mapping[str, str] | None = None
+        self,
+        args: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
+        cwd: str = "",
+        inherit: tuple[int, ...] = (),
     ) -> asyncio.subprocess.Process:
         """Stdin is closed, stdout and stderr are pipes, the process leads its own group.
 
-        `env` are values for the container or the build, `settings` are for the command itself.
+        `env` are values for the container or the build, `settings` are for the command itself, as are
+        the descriptors that it shall `inherit`.
         """
         return await asyncio.create_subprocess_exec(
             self.binary(),
@@ -81,18 +93,42 @@ class DockerCli:
             stderr=asyncio.subprocess.PIPE,
             env={**self.environment(env), **(settings or {})},
             start_new_session=True,
+            cwd=cwd or None,
+            pass_fds=inherit,
             limit=4 * 1024 * 1024,
         )
 
-    async def run(self, args: Sequence[str], *, env: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+    async def create(self, args: Sequence[str], env: Mapping[str, str]) -> tuple[int, str, str]:
+        """`docker create` with values for `-e NAME`, whatever the names; as `run`."""
+        apart = {name: value for name, value in env.items() if self.steers(name, value) and env_file.fits(value)}
+        if not apart:
+            return await self.run(["create", *args], env=env)
+        rest = {name: value for name, value in env.items() if name not in apart}
+        with env_file.opened(apart) as (path, inherit):
+            words = ["create", "--env-file", path, *env_file.without(args, apart)]
+            return await self.run(words, env=rest, inherit=inherit)
+
+    async def run(
+        self, args: Sequence[str], *, env: Mapping[str, str] | None = None, inherit: tuple[int, ...] = ()
+    ) -> tuple[int, str, str]:
         """(exit code, stdout, stderr). Cancelled: the command is ended first."""
-        process = await self.spawn(args, env=env)
+        process = await self.spawn(args, env=env, inherit=inherit)
         try:
             out, err = await process.communicate()
         except BaseException:
             await end(process)
             raise
         return process.returncode or 0, out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
+
+
+async def read_line(stream: asyncio.StreamReader) -> str:
+    """The next line with its end, a piece of an overlong one, or "" at the end."""
+    try:
+        return (await stream.readuntil(b"\n")).decode("utf-8", "replace")
+    except asyncio.IncompleteReadError as rest:
+        return rest.partial.decode("utf-8", "replace")
+    except asyncio.LimitOverrunError as over:
+        return (await stream.read(over.consumed)).decode("utf-8", "replace") + "\n"
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
@@ -114,7 +150,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
 def reason(stderr: str) -> str:
     """The engine's own words out of the command's complaint."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith(("See 'docker", "Run 'docker", "WARNING:"))]
+    lines = [line for line in lines if not line.startswith(("See 'docker", "Run 'docker", "Usage:", "WARNING:"))]
     text = " ".join(lines)
     for prefix in ("docker: ", "Error response from daemon: "):
         text = text.removeprefix(prefix)

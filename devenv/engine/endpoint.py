@@ -119,25 +119,43 @@ def unreachable(endpoint: Endpoint, error: BaseException) -> EngineError:
     """The one answer to "the engine cannot be spoken to": no right to its socket, or nobody behind it."""
     if isinstance(error, PermissionError) or getattr(error, "errno", None) in (errno.EACCES, errno.EPERM):
         where = endpoint.socket_path or endpoint.url
+        group = _group(where)
+        name = group or "docker"  # the usual name is the best guess
+        hint = f"join the group `{name}` (`sudo usermod -aG {name} $USER`), then log in again"
         return EngineDenied(
             f"no permission to use the container engine's socket {where}",
-            f"{_group_hint(where)}, then log in again",
+            _OWN_PODMAN if _is_podmans(endpoint) and not group else hint,
             details={"endpoint": endpoint.url},
         )
+    start = "sudo systemctl start docker"
+    if _is_podmans(endpoint):
+        roots = (endpoint.socket_path or "").startswith(("/run/podman/", "/var/run/podman/"))
+        start = f"{'sudo systemctl' if roots else 'systemctl --user'} start podman.socket"
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return EngineMissing(
         f"no container engine answers at {endpoint.url} ({endpoint.source}): {reason}",
-        "start it (`sudo systemctl start docker`), or name another with DOCKER_HOST",
+        f"start it (`{start}`), or name another with DOCKER_HOST",
         details={"endpoint": endpoint.url},
     )
 
 
-def _group_hint(path: str) -> str:
-    group = "docker"
+_OWN_PODMAN = (
+    "use a Podman of your own: `systemctl --user start podman.socket`, and "
+    "DOCKER_HOST=unix://$XDG_RUNTIME_DIR/podman/podman.sock"
+)
+
+
+def _is_podmans(endpoint: Endpoint) -> bool:
+    """By the name that Podman's own units give the socket."""
+    return "podman" in pathlib.PurePath(endpoint.socket_path or "").name
+
+
+def _group(path: str) -> str:
+    """Who may use the socket; "" where that is nobody but its owner."""
     try:
         info = pathlib.Path(path).stat()
         if stat.S_IMODE(info.st_mode) & stat.S_IWGRP and info.st_gid != 0:
-            group = pathlib.Path(path).group()
+            return pathlib.Path(path).group()
     except (OSError, KeyError):
-        pass  # the usual name is the best guess when the socket itself may not be looked at
-    return f"join the group `{group}` (`sudo usermod -aG {group} $USER`)"
+        pass  # the socket itself may not be looked at
+    return ""

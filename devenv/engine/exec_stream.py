@@ -307,6 +307,7 @@ async def open_exec(
     workdir: str = "",
     tty: bool = False,
     stdin: bool = True,
+    privileged: bool = False,
 ) -> DockerExecStream:
     """Creates and starts an exec on one connection. Raises `ContainerGone`, `EngineError`, `EngineMissing`."""
     body: dict[str, Any] = {
@@ -321,12 +322,16 @@ async def open_exec(
         body["User"] = user
     if workdir:
         body["WorkingDir"] = workdir
+    if privileged:
+        body["Privileged"] = True
     wire = await http.connect()
     try:
         status, fields = await http.send(
             wire, "POST", f"/containers/{urllib.parse.quote(container, safe='')}/exec", body
         )
         value = _json(await http.read_body(wire, fields))
+        if status >= 500 and not await _runs(http, container):
+            status = 409  # Podman has one answer for all that goes wrong
         _check(status, value, container)
         exec_id = str(value["Id"])
         start = {"Detach": False, "Tty": tty}
@@ -339,6 +344,13 @@ async def open_exec(
         if wire.transport is not None:
             wire.transport.abort()
         raise
+
+
+async def _runs(http: EngineHttp, container: str) -> bool:
+    """False as well for a container that is not there."""
+    _, value = await http.request("GET", f"/containers/{urllib.parse.quote(container, safe='')}/json")
+    state = value.get("State") if isinstance(value, dict) else None
+    return bool(state.get("Running")) if isinstance(state, dict) else False
 
 
 def _check(status: int, value: Any, container: str) -> None:

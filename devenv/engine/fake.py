@@ -16,7 +16,7 @@ import tarfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from devenv.engine import snapshots
+from devenv.engine import fake_create, snapshots
 from devenv.engine.port import (
     BuildRequest,
     ContainerSnapshot,
@@ -31,8 +31,6 @@ from devenv.errors import BuildFailed, ContainerGone, EngineError, ImageMissing
 
 OnExec = Callable[[str, list[str], str, Mapping[str, str], str], ExecResult]
 """(container id, argv, user, environment, working folder) -> result."""
-
-_FLAGS = frozenset({"--init", "--privileged", "--read-only", "--rm", "-i", "-t", "-d", "-P", "--interactive", "--tty"})
 
 _DEFAULTS: Mapping[str, Any] = {
     "ServerVersion": "26.1.5",
@@ -78,6 +76,8 @@ class FakeEngine:
         self.fail_build: tuple[str, list[str]] | None = None
         self.fail_start: EngineError | None = None
         self.on_exec = on_exec
+        self.on_compose: Callable[[list[str]], ExecResult] | None = None
+        self.mapped = (0, 0)  # what `own_ids` says
         self._info = {**_DEFAULTS, **(info or {})}
         self._endpoint = endpoint
         self._images = {ref: self._new_image(ref, config) for ref, config in (images or {}).items()}
@@ -85,13 +85,14 @@ class FakeEngine:
         self._files = dict(files or {})
         self._containers: dict[str, dict[str, Any]] = {}
         self._rootfs: dict[str, dict[str, FakeFile]] = {}
+        self._logs: dict[str, bytes] = {}
         self._volumes: set[str] = set()
         self._watchers: set[asyncio.Queue[EngineEvent | None]] = set()
         self._ticks = itertools.count(1)
 
     # --- what tests do from outside ---
 
-    def tag(self, reference: str, config: Mapping[str, Any]) -> None:
+    def set_image(self, reference: str, config: Mapping[str, Any]) -> None:
         """A new image under this name."""
         self._images[reference] = self._new_image(reference, config)
 
@@ -106,6 +107,11 @@ class FakeEngine:
         """As if someone else had stopped, paused or killed it."""
         self._raw(container)["State"].update(Status=status, ExitCode=exit_code)
 
+    def print(self, container: str, output: bytes) -> None:
+        """As if the container's first process had printed this."""
+        identity = self._raw(container)["Id"]
+        self._logs[identity] = self._logs.get(identity, b"") + output
+
     @property
     def volumes(self) -> frozenset[str]:
         return frozenset(self._volumes)
@@ -115,7 +121,11 @@ class FakeEngine:
     async def info(self) -> EngineInfo:
         self._call("info", "")
         return snapshots.info(
-            self._info, endpoint=self._endpoint, api_version="1.45", has_buildx=True, has_compose=True
+            self._info,
+            endpoint=self._endpoint,
+            api_version="1.45",
+            has_buildx=True,
+            has_compose=self.on_compose is not None,
         )
 
     async def find(self, labels: Mapping[str, str | None]) -> list[ContainerSnapshot]:
@@ -145,23 +155,46 @@ class FakeEngine:
         if reference not in self._registry:
             progress.done(f"pull:{reference}", ok=False)
             raise ImageMissing(f"image {reference} is not here and cannot be pulled", "check its name")
-        self.tag(reference, self._registry[reference])
+        self.set_image(reference, self._registry[reference])
         progress.done(f"pull:{reference}")
         return snapshots.image(self._images[reference])
 
-    async def build(self, request: BuildRequest, progress: Progress) -> ImageSnapshot:
+    async def build(self, request: BuildRequest, progress: Progress) -> ImageSnapshot | None:
         self._call("build", request.dockerfile)
         self.builds.append(request)
         if self.fail_build is not None:
             step, lines = self.fail_build
             raise BuildFailed(f"the image build failed at step {step}", details={"step": step, "lines": lines})
+        if not request.into_engine:
+            return None
         for tag in request.tags:
-            self.tag(tag, {})
+            self._images[tag] = self._new_image(tag, {"Labels": dict(request.labels)})
         return snapshots.image(self._images[request.tags[0]])
+
+    async def tag(self, image: str, reference: str) -> None:
+        self._call("tag", reference)
+        found = self._find_image(image)
+        if found is None:
+            raise ImageMissing(f"cannot tag {reference}: no such image: {image}", "check the image's name")
+        self._images[reference] = found
+
+    async def compose(
+        self,
+        args: Sequence[str],
+        *,
+        cwd: str = "",
+        env: Mapping[str, str] | None = None,
+        take: Callable[[str], None] | None = None,
+        take_output: Callable[[str], None] | None = None,
+    ) -> ExecResult:
+        self._call("compose", " ".join(args))
+        if self.on_compose is None:
+            raise EngineError("this `docker` command has no Compose", "install Compose 2")
+        return self.on_compose(list(args))
 
     async def create(self, args: Sequence[str], *, env: Mapping[str, str] | None = None) -> str:
         self._call("create", " ".join(args))
-        asked = _parse(args)
+        asked = fake_create.parse(args)
         name = asked.name or f"fake_{next(self._ticks)}"
         await asyncio.sleep(0)  # others get their turn, as with a real engine
         if any(raw["Name"] == f"/{name}" for raw in self._containers.values()):
@@ -253,6 +286,11 @@ class FakeEngine:
         identity = self._raw(container)["Id"]
         return [("A", path) for path in sorted(self._rootfs[identity]) if path not in self._files]
 
+    async def logs(self, container: str, *, tail_lines: int | None = None) -> bytes:
+        self._call("logs", container)
+        lines = self._logs.get(self._raw(container)["Id"], b"").splitlines(keepends=True)
+        return b"".join(lines if tail_lines is None else lines[max(0, len(lines) - tail_lines) :])
+
     async def exec_capture(
         self,
         container: str,
@@ -281,8 +319,15 @@ class FakeEngine:
         workdir: str = "",
         tty: bool = False,
         stdin: bool = True,
+        privileged: bool = False,
     ) -> FakeExecStream:
         return FakeExecStream(await self.exec_capture(container, argv, user=user, env=env, workdir=workdir))
+
+    async def check_health(self, container: str) -> None:
+        self._call("check_health", container)
+
+    async def own_ids(self, container: str) -> tuple[int, int]:
+        return self.mapped
 
     async def get_archive(self, container: str, path: str) -> bytes | None:
         self._call("get_archive", path)
@@ -379,79 +424,6 @@ class FakeExecStream:
     async def resize(self, rows: int, columns: int) -> None: ...
 
     async def close(self) -> None: ...
-
-
-class _Parse:
-    def __init__(self) -> None:
-        self.options: list[tuple[str, str]] = []
-        self.image = ""
-
-    def has(self, name: str) -> bool:
-        return any(option == name for option, _ in self.options)
-
-    def values(self, *names: str) -> list[str]:
-        return [value for option, value in self.options if option in names]
-
-    def _last(self, *names: str) -> str:
-        return next(reversed(self.values(*names)), "")
-
-    @property
-    def name(self) -> str:
-        return self._last("--name")
-
-    @property
-    def user(self) -> str:
-        return self._last("-u", "--user")
-
-    @property
-    def network(self) -> str:
-        return self._last("--network", "--net")
-
-    @property
-    def labels(self) -> dict[str, str]:
-        return {k: v for k, _, v in (value.partition("=") for value in self.values("-l", "--label"))}
-
-    def resolved(self, client: Mapping[str, str]) -> dict[str, str]:
-        """`-e NAME` takes the client's value."""
-        made = {}
-        for value in self.values("-e", "--env"):
-            name, equals, given = value.partition("=")
-            if equals:
-                made[name] = given
-            elif name in client:
-                made[name] = client[name]
-        return made
-
-    @property
-    def mounts(self) -> list[dict[str, Any]]:
-        found = []
-        for text in self.values("--mount"):
-            fields = dict(part.partition("=")[::2] for part in text.split(","))
-            kind = fields.get("type", "volume")
-            source = fields.get("source") or fields.get("src") or ""
-            target = fields.get("target") or fields.get("dst") or fields.get("destination") or ""
-            mount: dict[str, Any] = {"Type": kind, "Destination": target, "Source": source}
-            if kind == "volume":
-                mount |= {"Name": source, "Source": f"/volumes/{source}"}
-            found.append({**mount, "RW": "readonly" not in fields})
-        return found
-
-
-def _parse(args: Sequence[str]) -> _Parse:
-    made = _Parse()
-    words = iter(args)
-    for word in words:
-        if not word.startswith("-"):
-            made.image = word
-            break
-        name, equals, value = word.partition("=")
-        if equals:
-            made.options.append((name, value))
-        elif name in _FLAGS:
-            made.options.append((name, ""))
-        else:
-            made.options.append((name, next(words, "")))
-    return made
 
 
 def _normal(reference: str, images: Mapping[str, Any]) -> str:

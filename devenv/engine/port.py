@@ -7,10 +7,13 @@ except `EngineMissing`: the engine does not answer at the moment (it may come ba
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from devenv.errors import EngineError
+
+LOCAL_BUILDER = "default"
+"""The engine's own: the only one that sees the engine's images."""
 
 
 class NameInUse(EngineError):
@@ -34,6 +37,16 @@ class EngineInfo:
     cpus: int
     memory: int  # bytes
     raw: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_podman(self) -> bool:
+        """Podman behind its Docker-compatible socket: it says which Buildah it builds with."""
+        return "BuildahVersion" in self.raw
+
+    @property
+    def has_buildkit(self) -> bool:
+        """Whether builds go through BuildKit. Podman builds with Buildah, whatever plugins the command has."""
+        return self.has_buildx and not self.is_podman
 
     @property
     def is_local_socket(self) -> bool:
@@ -136,7 +149,22 @@ class BuildRequest:
     pull: bool = False
     secret_args: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     """Build arguments whose values go through the builder's environment, not its argument list."""
+    cache_to: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    push: bool = False  # to the registry that each tag names, instead of into the engine
+    output: str = ""  # a Buildx output specification, instead of into the engine
+    builder: str = ""  # of Buildx; "" is the one that the user has chosen
+    contexts: Mapping[str, str] = dataclasses.field(default_factory=dict)  # named build contexts: name to host folder
+    masked: tuple[str, ...] = dataclasses.field(default=(), repr=False)  # texts that no log may show
+    classic: bool = False  # without BuildKit, although it is there
+    base_is_local: bool = False  # the engine has every image that the build starts from: no registry is asked
     log_path: str = ""  # host file that keeps the whole output
+    append_log: bool = False  # to what an earlier build of the same `up` has written
+
+    @property
+    def into_engine(self) -> bool:
+        """Whether the engine has the image afterwards."""
+        return not self.push and not self.output
 
 
 class Engine(Protocol):
@@ -147,7 +175,26 @@ class Engine(Protocol):
     async def inspect(self, container: str) -> ContainerSnapshot | None: ...
     async def image(self, reference: str) -> ImageSnapshot | None: ...
     async def pull(self, reference: str, progress: Progress) -> ImageSnapshot: ...
-    async def build(self, request: BuildRequest, progress: Progress) -> ImageSnapshot: ...
+    async def build(self, request: BuildRequest, progress: Progress) -> ImageSnapshot | None:
+        """None when the request sends the result elsewhere (`into_engine`). Raises `BuildFailed`."""
+
+    async def tag(self, image: str, reference: str) -> None: ...
+    async def compose(
+        self,
+        args: Sequence[str],
+        *,
+        cwd: str = "",
+        env: Mapping[str, str] | None = None,
+        take: Callable[[str], None] | None = None,
+        take_output: Callable[[str], None] | None = None,
+    ) -> ExecResult:
+        """`docker compose` with these words; `take` gets each line of its stderr as it comes, `take_output` of its
+        stdout.
+
+        `env` are further variables for interpolation. Cancelled: the command is ended first. Raises `EngineError`
+        when there is no Compose.
+        """
+
     async def create(self, args: Sequence[str], *, env: Mapping[str, str] | None = None) -> str:
         """`docker create` with exactly these arguments; returns the id. The name decides who wins a race.
 
@@ -186,7 +233,19 @@ class Engine(Protocol):
         workdir: str = "",
         tty: bool = False,
         stdin: bool = True,
-    ) -> ExecStream: ...
+        privileged: bool = False,
+    ) -> ExecStream:
+        """`privileged`: with every capability, whatever the container has. Never unasked for a program that the
+        container can change, or that loads its libraries: it would have these rights on the host."""
+
+    async def check_health(self, container: str) -> None:
+        """Runs the container's health check once and counts its result, where the engine may leave that to others
+        (Podman); elsewhere nothing happens."""
+
+    async def own_ids(self, container: str) -> tuple[int, int]:
+        """(uid, gid) that the user of a rootless engine has in the container: root's, or with Podman's `keep-id` his
+        own or others."""
+
     async def get_archive(self, container: str, path: str) -> bytes | None: ...
     async def put_archive(self, container: str, path: str, tar: bytes) -> None: ...
     def events(self) -> AsyncIterator[EngineEvent]:

@@ -7,6 +7,9 @@ from typing import Any
 
 from devenv.engine.port import ContainerSnapshot, EngineInfo, ImageSnapshot
 
+_STATUS = {"configured": "created", "initialized": "created", "stopping": "running", "stopped": "exited"}
+"""Podman's own words, which pass its Docker-compatible interface as they are, in Docker's."""
+
 
 def environment(pairs: Iterable[str] | None) -> dict[str, str]:
     """`["A=b"]` to `{"A": "b"}`; a name without `=` has the empty value."""
@@ -22,7 +25,7 @@ def container(raw: Mapping[str, Any]) -> ContainerSnapshot:
         name=str(raw.get("Name", "")).lstrip("/"),
         image=config.get("Image", ""),
         image_id=raw.get("Image", ""),
-        status=state.get("Status", ""),
+        status=_STATUS.get(status := state.get("Status", ""), status),
         created=raw.get("Created", ""),
         started_at=state.get("StartedAt", ""),
         finished_at=state.get("FinishedAt", ""),
@@ -67,7 +70,7 @@ def info(raw: Mapping[str, Any], *, endpoint: str, api_version: str, has_buildx:
         name=raw.get("Name", ""),
         endpoint=endpoint,
         live_restore=bool(raw.get("LiveRestoreEnabled")),
-        rootless="rootless" in names,
+        rootless="rootless" in names or raw.get("Rootless") is True,  # Docker, Podman
         userns_remap="userns" in names,
         security_options=security,
         runtimes=tuple(sorted(raw.get("Runtimes") or ())),

@@ -1,7 +1,8 @@
 """What differs between the configuration and the container, property by property, with both values. Pure.
 
 Environment values are compared by digest and shown by name only. Properties that apply without a new container
-(remoteUser, remoteEnv, userEnvProbe, ports, hooks) are not drift.
+(remoteEnv, userEnvProbe, ports, hooks) are not drift. `remoteUser` is: ids are adapted when a container is made, and
+runs belong to the user who began them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from devenv.environment.properties import Properties
 
 _INTERNAL = frozenset({"imageEntries"})
 _DIGESTS = frozenset({"containerEnv", "build.args"})
+_LIVE = frozenset({"containerEnv"})  # new processes get it at once; the container's first one with a rebuild
 _ABSENT = "(none)"
 
 
@@ -25,19 +27,25 @@ def compare(wanted: Properties, actual: Properties) -> list[DriftView]:
         if name in _INTERNAL or name not in actual or value == actual[name]:
             continue
         if isinstance(value, Mapping):
-            found += _per_key(name, value, actual[name] if isinstance(actual[name], Mapping) else {})
+            known = actual[name] if isinstance(actual[name], Mapping) else {}
+            found += _per_key(name, value, known, live=name in _LIVE)
         else:
             found.append(DriftView(property=name, wanted=_show(value), actual=_show(actual[name])))
     # A configuration that changed its kind: from an image to a Dockerfile, or back.
-    for name in ("image", "build.dockerfile"):
-        if name in actual and name not in wanted:
+    kinds = ("image", "build.dockerfile", "compose.service")
+    for name in kinds:
+        if name in actual and name not in wanted and name != "compose.service":
             found.append(DriftView(property=name, wanted=_ABSENT, actual=_show(actual[name])))
-        elif name in wanted and name not in actual and ("image" in actual or "build.dockerfile" in actual):
+        elif name in wanted and name not in actual and any(kind in actual for kind in kinds):
             found.append(DriftView(property=name, wanted=_show(wanted[name]), actual=_ABSENT))
+    if "features" in actual and "features" not in wanted:
+        found += _per_key("features", {}, actual["features"])
+    elif "features" in wanted and "features" not in actual and "imageEntries" in actual:
+        found += _per_key("features", wanted["features"], {})
     return found
 
 
-def _per_key(name: str, wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> list[DriftView]:
+def _per_key(name: str, wanted: Mapping[str, Any], actual: Mapping[str, Any], *, live: bool = False) -> list[DriftView]:
     found = []
     for key in [*wanted, *(k for k in actual if k not in wanted)]:
         if wanted.get(key) == actual.get(key):
@@ -49,7 +57,9 @@ def _per_key(name: str, wanted: Mapping[str, Any], actual: Mapping[str, Any]) ->
             new = _show(wanted[key]) if key in wanted else _ABSENT
             old = _show(actual[key]) if key in actual else _ABSENT
         found.append(
-            DriftView(property=f"{name}.{key}" if name in _DIGESTS else f"{name} {key}", wanted=new, actual=old)
+            DriftView(
+                property=f"{name}.{key}" if name in _DIGESTS else f"{name} {key}", wanted=new, actual=old, live=live
+            )
         )
     return found
 

@@ -15,7 +15,9 @@ from devcontainer import metadata, mounts, variables
 from devcontainer.jsonc import JsonValue
 from devcontainer.merge import Merged
 from devcontainer.model import Kind
+from devcontainer.requirements import Gpu
 from devenv.engine.port import ContainerSnapshot
+from devenv.environment import image_label
 from devenv.environment.target import Target
 
 PLAN_LABEL = "devenv.plan"
@@ -34,7 +36,8 @@ def uses_host_variables(value: JsonValue) -> bool:
 
 
 def wanted(target: Target, merged: Merged, *, image_entries: int) -> Properties:
-    """The properties of a container that this configuration asks for."""
+    """The properties of a container that this configuration asks for. `image_entries`: how many entries of the metadata
+    came with the image and its features."""
     config, written = target.config, target.written
     found: Properties = {
         "containerEnv": {name: digest(value) for name, value in sorted(merged.container_env.items())},
@@ -42,6 +45,9 @@ def wanted(target: Target, merged: Merged, *, image_entries: int) -> Properties:
         "workspaceMount": target.workspace_mount,
         "workspaceFolder": target.workspace_folder,
         "containerUser": merged.container_user or _NONE_USER,
+        "remoteUser": merged.remote_user or _NONE_USER,
+        "updateRemoteUserUID": merged.update_remote_user_uid is not False,
+        "hostRequirements.gpu": _gpu(merged.host_requirements.gpu),
         "init": merged.init,
         "privileged": merged.privileged,
         "capAdd": sorted(merged.cap_add),
@@ -51,7 +57,15 @@ def wanted(target: Target, merged: Merged, *, image_entries: int) -> Properties:
         "appPort": list(config.publish),
         "imageEntries": image_entries,
     }
-    if config.kind is Kind.DOCKERFILE and config.build is not None and written.build is not None:
+    if written.features:
+        found["features"] = {
+            name: json.dumps(value, sort_keys=True, ensure_ascii=False) for name, value in written.features.items()
+        }
+    if config.kind is Kind.COMPOSE:
+        found["overrideCommand"] = merged.override_command is True
+        for name in ("runArgs", "appPort", "workspaceMount"):
+            del found[name]
+    elif config.kind is Kind.DOCKERFILE and config.build is not None and written.build is not None:
         found["build.dockerfile"] = config.build.dockerfile
         found["build.context"] = config.build.context
         found["build.target"] = config.build.target or ""
@@ -60,6 +74,15 @@ def wanted(target: Target, merged: Merged, *, image_entries: int) -> Properties:
     else:
         found["image"] = config.image or ""
     return found
+
+
+def _gpu(asked: Gpu | None) -> str:
+    if asked is None:
+        return ""
+    parts = ["required" if asked.required else "optional"]
+    parts += [f"{asked.cores} cores"] if asked.cores else []
+    parts += [f"{asked.memory} bytes"] if asked.memory else []
+    return ", ".join(parts)
 
 
 def stored(container: ContainerSnapshot) -> Properties | None:
@@ -72,7 +95,7 @@ def stored(container: ContainerSnapshot) -> Properties | None:
 
 
 def keeps_itself_up(container: ContainerSnapshot) -> bool:
-    """False when the container runs its image's own command, as we noted at creation."""
+    """False when the container runs its image's (or service's) own command, as we noted at creation."""
     known = stored(container)
     return known is None or known.get("overrideCommand") is not False
 
@@ -109,11 +132,11 @@ def _mounted(place: Mapping[str, Any] | None, text: str) -> bool:
 
 
 def container_entries(container: ContainerSnapshot) -> list[metadata.Entry]:
-    return metadata.read(container.labels.get("devcontainer.metadata"))
+    return image_label.entries(container.labels)
 
 
-def image_part(entries: Sequence[metadata.Entry], known: Properties | None, project: metadata.Entry) -> int:
-    """How many of a container's metadata entries came from its image; the rest is the project's own."""
+def image_part(entries: Sequence[metadata.Entry], known: Properties | None, project: Sequence[metadata.Entry]) -> int:
+    """How many of a container's metadata entries came from its image and features; the rest is the project's own."""
     if known is not None and isinstance(known.get("imageEntries"), int):
         return min(int(known["imageEntries"]), len(entries))
     return max(0, len(entries) - 1) if project else len(entries)

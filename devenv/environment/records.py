@@ -5,11 +5,11 @@ Everything in it can be found again from the engine; losing it costs time, never
 
 from __future__ import annotations
 
-import os
 import pathlib
-import tempfile
 
 import msgspec
+
+from devenv.atomic_file import write_atomic
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -27,23 +27,15 @@ class Record(msgspec.Struct, kw_only=True):
     home: str = ""
     uid: int = -1  # of the remote user in `container`; -1 unknown
     hooks: dict[str, str] = {}  # stage: the stamp (Created or StartedAt) for which it has succeeded
+    changed_hooks: dict[str, str] = {}  # stage: digest of its commands when it succeeded
     dockerfile: str = ""  # text of the Dockerfile that the container's image was built from
+    local_features: dict[str, str] = {}  # id as written: digest of the folder that was installed
+    features: dict[str, str] = {}  # id as written: version and digest that were installed
+    settings: dict[str, str] | None = None  # devenv's own for `container`: name to JSON; None: not known
+    project: str = ""  # name of the Compose project, "" for a single container
+    service: dict[str, str] = {}  # what the Compose files said of the main service: key to JSON, values of env digested
+    secrets_file: str = ""  # where the person's secrets for this environment are read from, never what they are
     said: list[str] = []  # notes that are told only once
-
-
-def write_atomic(path: pathlib.Path, text: str, *, mode: int = 0o600) -> None:
-    """Old content or new content, never half of it, whatever kills us. The folder must exist."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        pathlib.Path(temporary).replace(path)
-    except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 class RecordFile:

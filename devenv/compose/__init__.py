@@ -1,0 +1,1 @@
+"""Docker Compose projects: which files make one, what they say, and the commands that act on it."""

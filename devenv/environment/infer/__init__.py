@@ -1,0 +1,1 @@
+"""A configuration for a project that has none, from what its files show."""

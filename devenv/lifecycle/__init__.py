@@ -1,0 +1,1 @@
+"""Lifecycle commands, and what goes with them: trust, secrets, dotfiles."""
