@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .listening import Listening
     from .loop import Loop, Timer
+    from .reverse import Reverse
 
     Handler = Callable[[Any, dict[str, Any]], None]
 
@@ -34,6 +35,7 @@ class Agent:
         self.reason = ""
         self._direct = sock is not None
         self._listening: "Listening | None" = None
+        self._reverse: "Reverse | None" = None
         self._watch_timer: "Timer | None" = None
         self._watch_seen: "Any" = None
         self.peer = Peer(loop, read_fd, write_fd, sock, self._frame, self.end)
@@ -43,11 +45,15 @@ class Agent:
             "signal": self._signal,
             "resize": self._resize,
             "connect": self._connect,
+            "reverse.listen": self._reverse_listen,
+            "reverse.stop": self._reverse_stop,
+            "reverse.take": self._reverse_take,
             "ports.list": lambda id, params: self.peer.reply(
                 id, {"listeners": self._look(), "ephemeral": self._ephemeral()}
             ),
             "ports.watch": self._ports_watch,
             "stats": self._stats,
+            "processes": self._proclist,
             "unpack": self._unpack,
             "which": self._which,
             "stat": self._stat,
@@ -157,6 +163,40 @@ class Agent:
 
         sockets.Dialer(self.loop, host, port, done, failed, float(params.get("timeout") or sockets.TIMEOUT))
 
+    # connections from the container to the host
+
+    def _reversing(self) -> "Reverse":
+        if self._reverse is None:
+            from .reverse import Reverse
+
+            self._reverse = Reverse(self.loop, self.peer)
+        return self._reverse
+
+    def _reverse_listen(self, id: "Any", params: "dict[str, Any]") -> None:
+        self._reversing().listen(int(params["port"]))
+        self.peer.reply(id, {})
+
+    def _reverse_stop(self, id: "Any", params: "dict[str, Any]") -> None:
+        self._reversing().stop(int(params["port"]))
+        self.peer.reply(id, {})
+
+    def _reverse_take(self, id: "Any", params: "dict[str, Any]") -> None:
+        """As `connect`: the descriptor itself, or a channel."""
+        from . import sockets
+
+        pass_fd = bool(params.get("pass_fd"))
+        if pass_fd and not self._direct:
+            raise ValueError("descriptors pass in the direct tier only")
+        number = 0 if pass_fd else self._new_id(params)
+        sock = self._reversing().take(int(params["connection"]))
+        if pass_fd:
+            self.peer.reply(id, {"fd": True}, sock.detach())
+            return
+        channel = sockets.SocketChannel(self.loop, self.peer, number, sock)
+        self.table.open(channel)
+        self.peer.reply(id, {})
+        channel.resume()
+
     # ports
 
     def _ephemeral(self) -> "list[int]":
@@ -169,7 +209,9 @@ class Agent:
             from .listening import Listening
 
             self._listening = Listening()
-        return self._listening.look()
+        found = self._listening.look()
+        own = self._reverse.inodes if self._reverse is not None else ()
+        return [entry for entry in found if entry["inode"] not in own] if own else found
 
     def _ports_watch(self, id: "Any", params: "dict[str, Any]") -> None:
         """An event at once, then at each change; interval 0 ends it."""
@@ -195,6 +237,12 @@ class Agent:
         from . import cgroup, stats
 
         self.peer.reply(id, stats.read(cgroup.Group()))
+
+    def _proclist(self, id: "Any", params: "dict[str, Any]") -> None:
+        from . import proclist
+
+        record = self.runs.get(params) if params.get("run") else None
+        self.peer.reply(id, proclist.listed(params, record))
 
     def _which(self, id: "Any", params: "dict[str, Any]") -> None:
         from . import lookups

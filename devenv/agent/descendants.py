@@ -19,7 +19,7 @@ def _parent(pid: int) -> "tuple[int, str]":
         return 0, ""
 
 
-def _pids() -> "list[int]":
+def pids() -> "list[int]":
     try:
         return [int(name) for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
@@ -30,7 +30,7 @@ def below(root: int) -> "list[int]":
     """Living descendants of `root`, without it."""
     children: "dict[int, list[int]]" = {}
     states = {}
-    for pid in _pids():
+    for pid in pids():
         parent, states[pid] = _parent(pid)
         children.setdefault(parent, []).append(pid)
     found = []
@@ -47,7 +47,7 @@ def of_run(id: str) -> "list[int]":
     """Living processes that carry the run's id in their environment."""
     wanted = ("%s=%s" % (VARIABLE, id)).encode("ascii")
     found = []
-    for pid in _pids():
+    for pid in pids():
         if pid == os.getpid():
             continue
         try:

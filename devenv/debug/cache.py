@@ -6,17 +6,17 @@ the host, never in a container. A tree appears by a rename, so what is there is 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
 import re
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable
 
+from devenv.debug.tuning import REVISION, tune
 from devenv.debug.versions import LAST_RELEASES, Choice, Interpreter, OwnCopy, choose, needed_glibc
+from devenv.delivery import wheels
+from devenv.delivery.trees import making, place_file
+from devenv.delivery.wheels import unpack
 from devenv.errors import DebugError
 
 _FOREIGN_SUFFIXES = (".dll", ".pyd", ".exe", ".pdb", ".lib", ".dylib", ".pyc")
@@ -69,49 +69,6 @@ def wanted(relative: str, interpreter: Interpreter, *, compiled: bool) -> bool:
     )
 
 
-def copy_tree(source: pathlib.Path, target: pathlib.Path, *, link: bool = False) -> None:
-    """Copies a tree so that anyone can read it whatever the umask: folders 0755, files 0644.
-
-    `link` makes hard links where both lie on one file system. `target` appears whole, by a rename; if it is there
-    already, or another process is faster, that one stays.
-    """
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        for folder, folders, files in os.walk(source):
-            folders[:] = [name for name in folders if name != "__pycache__"]
-            here = work / os.path.relpath(folder, source)
-            here.mkdir(exist_ok=True)
-            here.chmod(0o755)
-            for name in files:
-                _place(pathlib.Path(folder, name), here / name, link=link)
-        work.chmod(0o755)
-        _publish(work, target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _place(source: pathlib.Path, target: pathlib.Path, *, link: bool) -> None:
-    if link:
-        try:
-            target.hardlink_to(source)
-            return
-        except OSError:
-            pass  # another file system, or a file system without links
-    shutil.copyfile(source, target)
-    target.chmod(0o644)
-
-
-def _publish(work: pathlib.Path, target: pathlib.Path) -> None:
-    try:
-        work.rename(target)
-    except OSError:
-        if not target.is_dir():
-            raise
-
-
 class DebugpyCache:
     """`<folder>/debugpy-<version>-<build>/debugpy/...`. All calls block (disk, network): use a thread."""
 
@@ -124,17 +81,12 @@ class DebugpyCache:
         target = self.folder / choice.folder
         if target.is_dir():
             return target
-        self.folder.mkdir(parents=True, exist_ok=True)
-        work = pathlib.Path(tempfile.mkdtemp(prefix=f".{choice.folder}.", dir=self.folder))
-        try:
+        with making(target) as work:
             if choice.own_copy:
                 self._copy_own(choice, work)
             else:
                 self._download(choice, work)
-            work.chmod(0o755)
-            _publish(work, target)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+            tune(work)
         return target
 
     def _copy_own(self, choice: Choice, work: pathlib.Path) -> None:
@@ -147,26 +99,16 @@ class DebugpyCache:
             here.chmod(0o755)
             for name in files:
                 if wanted((relative / name).as_posix(), choice.interpreter, compiled=choice.compiled):
-                    _place(pathlib.Path(folder, name), here / name, link=False)
+                    place_file(pathlib.Path(folder, name), here / name, mode=0o644)
 
     def _download(self, choice: Choice, work: pathlib.Path) -> None:
-        import zipfile
+        def keep(name: str) -> str | None:
+            inside = name.removeprefix("debugpy/")
+            of_use = inside != name and wanted(inside, choice.interpreter, compiled=choice.compiled)
+            return name if of_use else None
 
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".download.") as folder:
-            wheel = _pip_download(choice, folder)
-            with zipfile.ZipFile(wheel) as archive:
-                for entry in archive.infolist():
-                    name = entry.filename
-                    if entry.is_dir() or not name.startswith("debugpy/") or ".." in name.split("/"):
-                        continue
-                    if not wanted(name.removeprefix("debugpy/"), choice.interpreter, compiled=choice.compiled):
-                        continue
-                    path = work / name
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(archive.read(entry))
-                    path.chmod(0o644)
-            for folder_path, _, _ in os.walk(work):
-                pathlib.Path(folder_path).chmod(0o755)
+            unpack(_pip_download(choice, folder), work, keep)
 
     def fetch(self, interpreters: Iterable[Interpreter] = ()) -> list[str]:
         """Fills the cache for a host that will have no network; the names of the folders that are there then.
@@ -184,7 +126,7 @@ class DebugpyCache:
 
     def cached(self, choice: Choice) -> pathlib.Path | None:
         """The tree if it is there, else the pure one of that version (it runs everywhere), else None."""
-        for name in (choice.folder, f"debugpy-{choice.version}-pure"):
+        for name in (choice.folder, f"debugpy-{choice.version}-pure-{REVISION}"):
             if (self.folder / name).is_dir():
                 return self.folder / name
         return None
@@ -192,48 +134,20 @@ class DebugpyCache:
 
 def platforms(choice: Choice) -> list[str]:
     """pip's names of the platforms whose wheels load there; none for a pure build."""
-    interpreter = choice.interpreter
-    if not choice.compiled or interpreter.glibc is None:
+    if not choice.compiled or choice.interpreter.glibc is None:
         return []
-    newest, machine = min(interpreter.glibc[1], needed_glibc(choice.version)[1] + 6), interpreter.machine
-    named = [f"manylinux_2_{minor}_{machine}" for minor in range(newest, 4, -1)]
-    return [*named, f"manylinux2014_{machine}", f"manylinux2010_{machine}", f"manylinux1_{machine}"]
+    return wheels.platforms(choice.interpreter, needed_glibc(choice.version)[1] + 6)
 
 
-def _pip_download(choice: Choice, folder: str) -> str:
-    """The wheel's path. pip's own configuration (index, proxy, certificates) applies."""
+def _pip_download(choice: Choice, folder: str) -> pathlib.Path:
     interpreter = choice.interpreter
-    argv = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    argv += [
-        "--disable-pip-version-check",
-        "--retries",
-        "2",
-        "--dest",
-        folder,
-        "--python-version",
-        ".".join(map(str, interpreter.minor)),
-    ]
-    if choice.compiled:
-        argv += ["--implementation", "cp", "--abi", interpreter.abi]
-        for platform in platforms(choice):
-            argv += ["--platform", platform]
-    else:
-        argv += ["--implementation", "py", "--abi", "none", "--platform", "any"]
-    done = subprocess.run(
-        [*argv, f"debugpy=={choice.version}"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    with contextlib.suppress(IndexError):
-        if done.returncode == 0:
-            return str(next(iter(sorted(pathlib.Path(folder).glob("*.whl")))))
-    last = done.stdout.strip().splitlines()[-1:] or ["pip said nothing"]
-    raise DebugError(
-        f"debugpy {choice.version} (for Python {'.'.join(map(str, interpreter.minor))}) did not download: {last[0]}",
-        "on a machine with network run `devenv debugpy fetch`, then copy its cache folder here",
-        details={"version": choice.version, "cache": str(pathlib.Path(folder).parent)},
-    )
+    named = platforms(choice)
+    options = wheels.for_interpreter(interpreter, named) if choice.compiled else wheels.PURE
+    try:
+        return wheels.download(f"debugpy=={choice.version}", interpreter.minor, folder, options)
+    except wheels.NoWheel as error:
+        raise DebugError(
+            f"debugpy {choice.version} (for Python {'.'.join(map(str, interpreter.minor))}) did not download: {error}",
+            "on a machine with network run `devenv debugpy fetch`, then copy its cache folder here",
+            details={"version": choice.version, "cache": str(pathlib.Path(folder).parent)},
+        ) from error

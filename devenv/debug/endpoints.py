@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from devenv.debug.delivery import collect
+from devenv.delivery.inspect import collect
 from devenv.errors import DevenvError
 
 if TYPE_CHECKING:
@@ -32,16 +32,22 @@ def parse_endpoints(data: bytes) -> int | None:
 
 async def read_endpoints(link: Link, path: str) -> int | None:
     """The adapter's port if its file is there and complete, else None."""
+    said = await read_file(link, path)
+    return None if said is None else parse_endpoints(said)
+
+
+async def read_file(link: Link, path: str, most: int = 4096) -> bytes | None:
+    """The first `most` bytes of a file in the container; None when it is not there."""
     found: Mapping[str, Any] = await link.request("stat", paths=[path])
     if not found.get(path):
         return None
     channel = await link.spawn(["cat", path], env={"PATH": "/usr/local/bin:/usr/bin:/bin"}, cwd="/")
     try:
         await channel.send_eof()
-        out, _, _ = await collect(channel, 4096)
+        out, _, _ = await collect(channel, most)
     finally:
         await channel.close()
-    return parse_endpoints(out)
+    return out
 
 
 async def await_endpoints(link: Link, path: str, ended: asyncio.Event) -> int | None:

@@ -12,7 +12,9 @@ import re
 import secrets
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
+from devenv.debug import pass_through
 from devenv.debug.versions import Interpreter
 from devenv.errors import DebugError
 from devenv.runs.spec import Program, ProgramKind, RunSpec, append_path
@@ -39,12 +41,13 @@ CONSOLE_MODULES = {
 class DebugOptions:
     """How to start the debugger.
 
-    `subprocess`: children join the same debugger. They wait for ever when the client ignores the notice, so it can be
-    turned off; then a forked child that reaches a breakpoint waits instead, because nobody is attached to it.
+    `subprocess`: children join the same debugger; else they run as if there were none. `just_my_code` counts for
+    clients that say nothing of it themselves.
     """
 
     wait: bool = True
     subprocess: bool = True
+    just_my_code: bool | None = None
 
 
 def endpoints_path(state_dir: str) -> str:
@@ -104,15 +107,45 @@ def not_python(program: Program) -> DebugError:
     )
 
 
+def debugger_words(debugpy: str, options: DebugOptions, *, safe_path: bool) -> list[str]:
+    """What stands between an interpreter and a program's own words. `debugpy` is the package's folder."""
+    # Started by path, debugpy takes its own folder off sys.path again, which a safe path has never had.
+    start = ["-m", "debugpy"] if safe_path else [posixpath.join(debugpy, "debugpy")]
+    # Children are debugged in any case, or a forked one that comes to a breakpoint would wait for nobody: those that
+    # are not wanted are attached to in silence.
+    switches = ["--listen", "127.0.0.1:0", "--configure-subProcess", "true"]
+    return [*start, *switches, *(["--wait-for-client"] if options.wait else [])]
+
+
+def debugger_env(interpreter: Interpreter) -> dict[str, str]:
+    env = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    if interpreter.machine != "x86_64":
+        # There is none for it, and pydevd says so on the program's stderr.
+        env["PYDEVD_LOAD_NATIVE_LIB"] = "0"
+    return env
+
+
+def debug_meta(endpoints: str, options: DebugOptions) -> dict[str, Any]:
+    """What the run's record keeps, so that a new supervisor finds the session again."""
+    return {
+        "endpoints": endpoints,
+        "wait": options.wait,
+        "subprocess": options.subprocess,
+        "just_my_code": options.just_my_code,
+    }
+
+
 def debug_spec(
     spec: RunSpec,
     *,
     interpreter: Interpreter,
     debugpy: str,
+    proxy: str,
     endpoints: str,
     options: DebugOptions,
 ) -> RunSpec:
-    """`spec` under debugpy. `debugpy` is the container folder that holds the package, `endpoints` a file to be written.
+    """`spec` under debugpy. `debugpy` and `proxy` are the container folders that hold the package and the pass-through
+    in front of it, `endpoints` a file to be written.
 
     `spec.program` must be a Python program (see `python_program`); raises DebugError otherwise. debugpy is started by
     path, so that sys.path is the program's own; its folder comes last on PYTHONPATH, for code that imports debugpy.
@@ -123,28 +156,25 @@ def debug_spec(
     flags = list(program.flags)
     if interpreter.minor >= (3, 11) and not any("frozen_modules" in flag for flag in flags):
         flags.append("-Xfrozen_modules=off")  # else breakpoints in the standard library are missed, with four warnings
-    switches = ["--listen", "127.0.0.1:0", "--configure-subProcess", "true" if options.subprocess else "false"]
-    if options.wait:
-        switches.append("--wait-for-client")
+    start = debugger_words(debugpy, options, safe_path=bool(spec.env.get("PYTHONSAFEPATH") or {"-P", "-I"} & {*flags}))
     # Absolute, because debugpy puts the script's folder on sys.path as it is given, and the program may change folder.
     script = posixpath.join(spec.cwd, program.target)
     target = ["-m", program.target] if program.kind is ProgramKind.MODULE else [script]
-    safe_path = spec.env.get("PYTHONSAFEPATH") or "-P" in flags or "-I" in flags
-    # Started by path, debugpy takes its own folder off sys.path again, which a safe path has never had.
-    start = ["-m", "debugpy"] if safe_path else [posixpath.join(debugpy, "debugpy")]
-    env = dict(spec.env)
+    env = {**debugger_env(interpreter), **spec.env}
     env["PYTHONPATH"] = append_path(env.get("PYTHONPATH"), debugpy)
-    env["DEBUGPY_ADAPTER_ENDPOINTS"] = endpoints
-    env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    if interpreter.machine != "x86_64":
-        # There is none for it, and pydevd says so on the program's stderr.
-        env.setdefault("PYDEVD_LOAD_NATIVE_LIB", "0")
+    env["DEBUGPY_ADAPTER_ENDPOINTS"] = pass_through.adapter_file(endpoints)
     env.pop("DEBUGPY_RUNNING", None)  # from a surrounding debug session it would make this one a no-op
     return dataclasses.replace(
         spec,
         kind="debug",
         program=program,
-        argv=(program.python, *flags, *start, *switches, *target, *program.args),
+        argv=pass_through.wrap(
+            program.python,
+            proxy,
+            endpoints,
+            (program.python, *flags, *start, *target, *program.args),
+            children=options.subprocess,
+        ),
         env=env,
-        meta={**spec.meta, "debug": {"endpoints": endpoints, "wait": options.wait, "subprocess": options.subprocess}},
+        meta={**spec.meta, "debug": debug_meta(endpoints, options)},
     )

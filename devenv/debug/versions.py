@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from devenv.debug.tuning import REVISION
+from devenv.delivery.interpreter import Interpreter as Interpreter
 from devenv.errors import DebugError
 
 # (from, before): the last release for these interpreters.
@@ -18,36 +20,8 @@ LAST_RELEASES: tuple[tuple[tuple[int, int], tuple[int, int], str], ...] = (
     ((3, 8), (3, 10), "1.8.21"),
 )
 _OWN_COPY_FROM = (3, 10)
+_MONITORING_FROM = (3, 12)  # PEP 669: code without breakpoints is not instrumented
 _MANYLINUX_2_34 = (1, 8, 17)  # from this release on, compiled wheels need glibc 2.34
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Interpreter:
-    """What an interpreter in the container says of itself."""
-
-    executable: str
-    version: tuple[int, int, int]
-    machine: str  # uname's word: x86_64, aarch64
-    glibc: tuple[int, int] | None  # None: musl or unknown
-    implementation: str = "cpython"
-
-    @property
-    def minor(self) -> tuple[int, int]:
-        return self.version[:2]
-
-    @property
-    def tag(self) -> str:
-        """As in wheel names: cp311; 3.7 and earlier carry an ABI flag elsewhere."""
-        return f"cp{self.version[0]}{self.version[1]}"
-
-    @property
-    def cache_tag(self) -> str:
-        """As in the names of bytecode files: cpython-311."""
-        return f"{self.implementation}-{self.version[0]}{self.version[1]}"
-
-    @property
-    def abi(self) -> str:
-        return self.tag + ("m" if self.minor < (3, 8) else "")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,7 +35,18 @@ class Choice:
     def folder(self) -> str:
         """Name of its folder in the cache and in the container; equal names mean equal contents."""
         kind = f"{self.interpreter.tag}-{self.interpreter.machine}" if self.compiled else "pure"
-        return f"debugpy-{self.version}-{kind}"
+        return f"debugpy-{self.version}-{kind}-{REVISION}"
+
+
+def cost(interpreter: Interpreter) -> str:
+    """What it costs to run under the debugger while no breakpoint stands; "" where that is nothing to speak of."""
+    if interpreter.minor >= _MONITORING_FROM:
+        return ""
+    name = ".".join(map(str, interpreter.minor))
+    return (
+        f"under the debugger, Python {name} runs code that makes many calls 4 to 8 times slower (3.12 and later do "
+        "not); --post-mortem and --attach cost nothing before they are needed"
+    )
 
 
 def _release(version: str) -> tuple[int, ...]:

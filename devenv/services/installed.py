@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from devenv.debug.delivery import collect
+from devenv.delivery.inspect import collect
 from devenv.errors import DevenvError
 
 if TYPE_CHECKING:
