@@ -1,0 +1,29 @@
+"""What both sides agree on after steps were made, of which some may have failed. Pure."""
+
+from __future__ import annotations
+
+from devenv.sync.core.entries import EMPTY, Kind, Tree, children_of, folder, hollow, is_folder
+
+
+def agreed(before: Tree, host: Tree, container: Tree) -> Tree:
+    """Where the sides are alike, that; where they are not, what they agreed on before. Where nothing failed, it is the
+    ancestor that merging gave."""
+    if any(side is not None and side.kind is Kind.PROBLEM for side in (host, container)):
+        return before
+    if (is_folder(host) and is_folder(container)) or (
+        is_folder(before) and all(side is None or is_folder(side) for side in (host, container))
+    ):
+        names = sorted({*children_of(before), *children_of(host), *children_of(container)})
+        found = {}
+        for name in names:
+            child = agreed(children_of(before).get(name), children_of(host).get(name), children_of(container).get(name))
+            if child is not None:
+                found[name] = child
+        if found:
+            return folder(found)
+        # One that is still to be deleted on a side must not look like a new one there.
+        left = [side for side in (host, container) if side is not None and not hollow(side)]
+        return EMPTY if left or (is_folder(host) and is_folder(container)) else None
+    if all(side is None or side.kind is Kind.UNTRACKED or hollow(side) for side in (host, container)):
+        return None
+    return host if host == container else before

@@ -1,0 +1,99 @@
+"""Trees as the other side sends them, checked: a container is not trusted with names or sizes of the host's."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from devenv.sync.core.entries import EMPTY, UNTRACKED, Entry, Kind, Tree, problem
+
+MOST_DEPTH = 256
+MOST_NAME = 255  # bytes, as Linux has it
+MOST_ENTRIES = 2_000_000
+MOST_TEXT = 4096
+_DIGESTS = (20, 32)
+
+# Code points that some file systems ignore in names, so that what looks like another name is `.git` there.
+_IGNORABLE = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
+
+
+class Untrustworthy(ValueError):
+    """What was sent is no tree that anything honest would send."""
+
+
+def parse(node: Any) -> Tree:
+    """The tree of `devenv.sync.side`, as an `Entry`. Raises Untrustworthy."""
+    if node is None:
+        return None
+    return _Parser().entry(node, 0)
+
+
+def as_node(tree: Tree) -> Any:
+    """The other way round."""
+    if tree is None:
+        return None
+    match tree.kind:
+        case Kind.FOLDER:
+            return ("d", {name: as_node(child) for name, child in tree.children.items()})
+        case Kind.FILE:
+            return ("f", tree.digest, tree.executable)
+        case Kind.LINK:
+            return ("l", tree.target)
+        case Kind.UNTRACKED:
+            return ("u",)
+        case Kind.PROBLEM:
+            return ("p", tree.text)
+
+
+def is_gits(name: str) -> bool:
+    """Whether the name would be `.git` somewhere: other case, ignorable code points, other forms of letters, and the
+    short name that Windows gives it."""
+    plain = unicodedata.normalize("NFKC", name.translate(_IGNORABLE)).casefold().rstrip(" .")
+    return plain in (".git", "git~1")
+
+
+class _Parser:
+    def __init__(self) -> None:
+        self._left = MOST_ENTRIES
+
+    def entry(self, node: Any, depth: int) -> Entry:
+        self._left -= 1
+        if self._left < 0:
+            raise Untrustworthy(f"more than {MOST_ENTRIES} entries")
+        if not isinstance(node, (tuple, list)) or not node:
+            raise Untrustworthy("an entry of no kind")
+        match tuple(node):
+            case ("f", bytes(digest), bool(executable)) if len(digest) in _DIGESTS:
+                return Entry(Kind.FILE, digest=digest, executable=executable)
+            case ("d", dict(children)):
+                return self._folder(children, depth)
+            case ("l", str(target)) if target and "\0" not in target and len(target) <= MOST_TEXT:
+                return Entry(Kind.LINK, target=target)
+            case ("u",):
+                return UNTRACKED
+            case ("p", str(text)):
+                return problem(text[:MOST_TEXT])
+        raise Untrustworthy("an entry of no known form")
+
+    def _folder(self, children: Mapping[Any, Any], depth: int) -> Entry:
+        if not children:
+            return EMPTY
+        if depth >= MOST_DEPTH:
+            raise Untrustworthy(f"folders more than {MOST_DEPTH} deep")
+        found = {}
+        for name, child in children.items():
+            if not isinstance(name, str) or not _good(name):
+                raise Untrustworthy(f"the name {name!a}"[:200])
+            found[name] = self.entry(child, depth + 1)
+        return Entry(Kind.FOLDER, children=MappingProxyType(found))
+
+
+def _good(name: str) -> bool:
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        return False
+    try:
+        return len(name.encode("utf-8", "surrogateescape")) <= MOST_NAME
+    except UnicodeEncodeError:
+        return False  # a surrogate that stands for no byte

@@ -1,0 +1,271 @@
+"""Three-way merge of trees: what each side should be, and what both then agree on.
+
+The ancestor is what both sides agreed on last. What only one side has changed goes to the other; what both have changed
+alike is agreed on in silence; a modification outlives a deletion; what both have changed differently stays as it is on
+both sides and is told. Nothing is ever deleted because of what could not be read, nor what is not tracked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+from devenv.sync.core.entries import (
+    EMPTY,
+    Entry,
+    Kind,
+    Tree,
+    children_of,
+    folder,
+    hollow,
+    is_folder,
+    tracked_part,
+    walk,
+)
+
+
+class Mode(enum.Enum):
+    TWO_WAY_SAFE = "two-way-safe"
+    PREFER_HOST = "two-way-prefer-host"
+    """As above, but where both sides changed, the host's content goes to the container."""
+    TO_CONTAINER = "host-to-container"
+    """The host is never changed, and the container only where it still is as it was given."""
+    TO_HOST = "container-to-host"
+
+
+class Why(enum.Enum):
+    BOTH_CHANGED = "both sides changed it"
+    ONLY_ONE_WAY = "it was changed on the side that receives"
+    UNREADABLE = "it cannot be read"
+    IN_THE_WAY = "something that is not synchronised is in its place"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Conflict:
+    """Left alone on both sides. `path` is relative to the root, with `/`; "" is the root itself. What the sides have
+    there is told where they could be read."""
+
+    path: str
+    why: Why
+    host: Tree = None
+    container: Tree = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Merged:
+    """The trees as they should be; a side that is as it should be is the tree that was given."""
+
+    host: Tree
+    container: Tree
+    ancestor: Tree
+    conflicts: tuple[Conflict, ...] = ()
+
+
+def merge(ancestor: Tree, host: Tree, container: Tree, mode: Mode = Mode.TWO_WAY_SAFE) -> Merged:
+    """`ancestor` holds only folders, files and links; None where nothing was agreed on, from which no deletion follows.
+
+    Without conflicts, the tracked parts of the three results are equal.
+    """
+    merger = _Merger(mode)
+    result = merger.at("", ancestor, host, container)
+    return Merged(result.host, result.container, result.ancestor, tuple(merger.conflicts))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Three:
+    ancestor: Tree
+    host: Tree
+    container: Tree
+
+
+class _Merger:
+    def __init__(self, mode: Mode) -> None:
+        self._mode = mode
+        self.conflicts: list[Conflict] = []
+
+    def at(self, path: str, ancestor: Tree, host: Tree, container: Tree) -> _Three:
+        whole = _Three(ancestor, host, container)
+        if any(side is not None and side.kind is Kind.PROBLEM for side in (host, container)):
+            return self._left(path, whole, Why.UNREADABLE)
+        if is_folder(host) and is_folder(container):
+            return self._folders(path, whole)
+        if any(side is not None and side.kind is Kind.UNTRACKED for side in (host, container)):
+            return self._untracked(path, whole)
+        if host == container:
+            return _Three(host, host, container)
+        return self._apart(path, whole)
+
+    def _left(self, path: str, three: _Three, why: Why) -> _Three:
+        self.conflicts.append(Conflict(path, why, three.host, three.container))
+        return three
+
+    def _unreadable(self, path: str, tree: Tree) -> None:
+        for below, entry in walk(tree, path):
+            if entry.kind is Kind.PROBLEM:
+                self.conflicts.append(Conflict(below, Why.UNREADABLE))
+
+    def _children(self, path: str, three: _Three) -> dict[str, _Three]:
+        before, host, container = map(children_of, (three.ancestor, three.host, three.container))
+        names = sorted({*before, *host, *container})
+        return {
+            name: self.at(f"{path}/{name}" if path else name, before.get(name), host.get(name), container.get(name))
+            for name in names
+        }
+
+    def _folders(self, path: str, three: _Three) -> _Three:
+        found = self._children(path, three)
+        return _Three(
+            folder({name: child.ancestor for name, child in found.items() if child.ancestor is not None}),
+            _same(three.host, {name: child.host for name, child in found.items()}),
+            _same(three.container, {name: child.container for name, child in found.items()}),
+        )
+
+    def _untracked(self, path: str, three: _Three) -> _Three:
+        """A rule that is new lets its paths leave the ancestor; what the other side has in such a place stays there."""
+        sides = (three.host, three.container)
+        if all(side is None or side.kind is Kind.UNTRACKED or hollow(side) for side in sides):
+            self._unreadable(path, three.host)
+            self._unreadable(path, three.container)
+            return _Three(None, three.host, three.container)
+        return self._left(path, three, Why.IN_THE_WAY)
+
+    def _apart(self, path: str, three: _Three) -> _Three:
+        """They are tracked, differ, and are not two folders; one may be absent."""
+        host_same = _unchanged(three.ancestor, three.host)
+        container_same = _unchanged(three.ancestor, three.container)
+        alone = three.host if three.container is None else three.container if three.host is None else None
+        if three.ancestor is None and hollow(alone):
+            self._unreadable(path, alone)
+            return three
+        if host_same:
+            return self._to_host(path, three)
+        if container_same:
+            return self._to_container(path, three)
+        if (both := _both(three)) is not None and self._two_way:
+            return _Three(both, both, both)
+        if three.host is None or three.container is None:
+            return self._deleted(path, three)
+        if self._mode is Mode.PREFER_HOST:
+            return self._to_container(path, three)
+        if self._mode is Mode.TWO_WAY_SAFE and _less(three.ancestor, three.host):
+            return self._to_host(path, three)
+        if self._mode is Mode.TWO_WAY_SAFE and _less(three.ancestor, three.container):
+            return self._to_container(path, three)
+        return self._left(path, three, Why.BOTH_CHANGED if self._two_way else Why.ONLY_ONE_WAY)
+
+    @property
+    def _two_way(self) -> bool:
+        return self._mode in (Mode.TWO_WAY_SAFE, Mode.PREFER_HOST)
+
+    def _deleted(self, path: str, three: _Three) -> _Three:
+        """One side deleted what the other has changed."""
+        if (self._mode is Mode.TO_CONTAINER and three.container is None) or (
+            self._mode is Mode.TO_HOST and three.host is None
+        ):
+            return self._left(path, three, Why.ONLY_ONE_WAY)
+        if not is_folder(three.ancestor) or not (is_folder(three.host) or is_folder(three.container)):
+            return self._to_host(path, three) if three.host is None else self._to_container(path, three)
+        # The folder comes back for what was changed in it, and for nothing else.
+        found = self._children(path, three)
+        host = _kept({name: child.host for name, child in found.items()})
+        container = _kept({name: child.container for name, child in found.items()})
+        agreed = _kept({name: child.ancestor for name, child in found.items()})
+        if agreed is None and host is not None and container is not None:
+            agreed = EMPTY
+        return _Three(agreed, host, container)
+
+    def _to_container(self, path: str, three: _Three) -> _Three:
+        if self._mode is Mode.TO_HOST:
+            return self._refused(path, three)
+        given = self._given(path, three.ancestor, three.host, three.container)
+        return self._left(path, three, Why.IN_THE_WAY) if given is None else _Three(given[0], three.host, given[1])
+
+    def _to_host(self, path: str, three: _Three) -> _Three:
+        if self._mode is Mode.TO_CONTAINER:
+            return self._refused(path, three)
+        given = self._given(path, three.ancestor, three.container, three.host)
+        return self._left(path, three, Why.IN_THE_WAY) if given is None else _Three(given[0], given[1], three.container)
+
+    def _refused(self, path: str, three: _Three) -> _Three:
+        """A change on the side that only receives. What it has made besides is its own."""
+        if three.ancestor is not None:
+            return self._left(path, three, Why.ONLY_ONE_WAY)
+        self._unreadable(path, three.host)
+        self._unreadable(path, three.container)
+        return three
+
+    def _given(self, path: str, ancestor: Tree, wanted: Tree, has: Tree) -> tuple[Tree, Tree] | None:
+        """(ancestor, the receiving side) when it gets what is wanted in place of what it has; None: it must not."""
+        content, kept = tracked_part(wanted), _leftovers(has)
+        if content is not None and kept is not None:
+            return None
+        self._unreadable(path, wanted)
+        self._unreadable(path, kept)
+        return (content, content) if content is not None else (_remembered(ancestor, kept), kept)
+
+
+def _same(before: Tree, children: dict[str, Tree]) -> Tree:
+    kept = {name: child for name, child in children.items() if child is not None}
+    return before if before is not None and kept == before.children else folder(kept)
+
+
+def _kept(children: dict[str, Tree]) -> Tree:
+    kept = {name: child for name, child in children.items() if child is not None}
+    return folder(kept) if kept else None
+
+
+def _unchanged(ancestor: Tree, side: Tree) -> bool:
+    """What could not be read is no proof of anything."""
+    return tracked_part(side) == ancestor and not _has_problem(side)
+
+
+def _has_problem(tree: Tree) -> bool:
+    if tree is None:
+        return False
+    return tree.kind is Kind.PROBLEM or any(_has_problem(child) for child in tree.children.values())
+
+
+def _less(ancestor: Tree, side: Tree) -> bool:
+    """Whether the side differs from the ancestor by deletions alone."""
+    if side is None or side.kind is Kind.UNTRACKED:
+        return True
+    if side.kind is Kind.PROBLEM or ancestor is None or side.kind is not ancestor.kind:
+        return False
+    if side.kind is not Kind.FOLDER:
+        return side == ancestor
+    return all(_less(ancestor.children.get(name), child) for name, child in side.children.items())
+
+
+def _both(three: _Three) -> Tree:
+    """Content changed on one side and the executable bit on the other; None where it is anything else."""
+    before, host, container = three.ancestor, three.host, three.container
+    if before is None or host is None or container is None:
+        return None
+    if {before.kind, host.kind, container.kind} != {Kind.FILE}:
+        return None
+    if host.digest == before.digest or host.digest == container.digest:
+        digest = container.digest
+    elif container.digest == before.digest:
+        digest = host.digest
+    else:
+        return None
+    executable = host.executable if host.executable != before.executable else container.executable
+    return Entry(Kind.FILE, digest=digest, executable=executable)
+
+
+def _leftovers(tree: Tree) -> Tree:
+    """What stays when the tracked part is taken away: the rest, with the folders that it lies in."""
+    if tree is None:
+        return None
+    if not tree.tracked:
+        return tree
+    return _kept({name: _leftovers(child) for name, child in tree.children.items()})
+
+
+def _remembered(ancestor: Tree, kept: Tree) -> Tree:
+    """Of what could not be deleted because it could not be read, the ancestor knows further."""
+    if ancestor is None or kept is None or kept.kind is Kind.UNTRACKED:
+        return None
+    if kept.kind is Kind.PROBLEM:
+        return ancestor
+    return _kept({name: _remembered(ancestor.children.get(name), child) for name, child in kept.children.items()})

@@ -1,0 +1,261 @@
+"""The rules of merging one by one, and what holds for any three trees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devenv.sync.core.entries import (
+    EMPTY,
+    UNTRACKED,
+    Entry,
+    Kind,
+    Tree,
+    file,
+    folder,
+    link,
+    problem,
+    tracked_part,
+    walk,
+)
+from devenv.sync.core.merge import Merged, Mode, Why, merge
+from tests.unit.sync.trees import LONG, ODD, triples
+
+A, B, C, D = (file(name * 4) for name in (b"a", b"b", b"c", b"d"))
+RUN = file(A.digest, executable=True)
+
+
+def tree(**children: Any) -> Entry:
+    return folder(children)
+
+
+def outcome(ancestor: Tree, host: Tree, container: Tree, mode: Mode = Mode.TWO_WAY_SAFE) -> tuple[Tree, Tree, Tree]:
+    merged = merge(ancestor, host, container, mode)
+    assert merged.conflicts == ()
+    return merged.ancestor, merged.host, merged.container
+
+
+@pytest.mark.parametrize(
+    ("ancestor", "host", "container", "wanted"),
+    [
+        pytest.param(None, A, None, A, id="created on the host"),
+        pytest.param(None, None, A, A, id="created in the container"),
+        pytest.param(None, A, A, A, id="created alike"),
+        pytest.param(A, B, A, B, id="edited on the host"),
+        pytest.param(A, A, B, B, id="edited in the container"),
+        pytest.param(A, B, B, B, id="edited alike"),
+        pytest.param(A, None, A, None, id="deleted on the host"),
+        pytest.param(A, A, None, None, id="deleted in the container"),
+        pytest.param(A, None, None, None, id="deleted on both"),
+        pytest.param(A, None, B, B, id="an edit outlives a deletion"),
+        pytest.param(A, B, None, B, id="an edit outlives a deletion, the other way"),
+        pytest.param(A, RUN, A, RUN, id="made executable"),
+        pytest.param(A, RUN, B, file(B.digest, True), id="made executable here, edited there"),
+        pytest.param(RUN, A, file(B.digest, True), B, id="no longer executable here, edited there"),
+        pytest.param(A, link("b"), A, link("b"), id="a file becomes a link"),
+        pytest.param(tree(x=A), A, tree(x=A), A, id="a folder becomes a file"),
+        pytest.param(A, tree(x=A), A, tree(x=A), id="a file becomes a folder"),
+        pytest.param(None, EMPTY, None, EMPTY, id="an empty folder"),
+        pytest.param(tree(x=A, y=A), None, tree(x=B, y=A), tree(x=B), id="a deleted folder returns for an edit alone"),
+        pytest.param(tree(x=A), None, tree(x=A, z=B), tree(z=B), id="a deleted folder returns for a new file alone"),
+        pytest.param(tree(x=A, y=A), None, tree(x=A), None, id="the larger deletion"),
+        pytest.param(tree(x=A, y=A), tree(x=A), B, B, id="a deletion within, and a file in its place"),
+        pytest.param(tree(x=A), tree(x=A, y=B), tree(x=C), tree(x=C, y=B), id="both, in different places"),
+    ],
+)
+def test_what_both_sides_become(ancestor: Tree, host: Tree, container: Tree, wanted: Tree) -> None:
+    assert outcome(ancestor, host, container) == (wanted, wanted, wanted)
+
+
+@pytest.mark.parametrize(
+    ("ancestor", "host", "container", "why"),
+    [
+        pytest.param(A, B, C, Why.BOTH_CHANGED, id="edited differently"),
+        pytest.param(None, A, B, Why.BOTH_CHANGED, id="created differently"),
+        pytest.param(None, A, RUN, Why.BOTH_CHANGED, id="created with another mode"),
+        pytest.param(tree(x=A), B, tree(x=C), Why.BOTH_CHANGED, id="a file for a folder that was edited"),
+        pytest.param(A, problem("denied"), A, Why.UNREADABLE, id="unreadable"),
+        pytest.param(A, problem("denied"), None, Why.UNREADABLE, id="unreadable and deleted"),
+        pytest.param(A, UNTRACKED, A, Why.IN_THE_WAY, id="a socket in its place"),
+        pytest.param(tree(x=A), tree(x=A, log=UNTRACKED), B, Why.IN_THE_WAY, id="ignored files in the folder's place"),
+    ],
+)
+def test_what_is_left_alone_on_both_sides(ancestor: Tree, host: Tree, container: Tree, why: Why) -> None:
+    merged = merge(ancestor, host, container)
+    assert (merged.ancestor, merged.host, merged.container) == (ancestor, host, container)
+    assert [(found.path, found.why) for found in merged.conflicts] == [("", why)]
+    turned = merge(ancestor, container, host)
+    assert [(found.path, found.why) for found in turned.conflicts] == [("", why)]
+
+
+def test_a_deleted_folder_keeps_what_is_ignored_in_it_and_does_not_come_back() -> None:
+    before = tree(src=tree(x=A, deep=tree(y=B)))
+    there = tree(src=tree(x=A, deep=tree(y=B, cache=UNTRACKED), log=UNTRACKED))
+    left = tree(src=tree(deep=tree(cache=UNTRACKED), log=UNTRACKED))
+    assert outcome(before, EMPTY, there) == (EMPTY, EMPTY, left)
+    assert outcome(EMPTY, EMPTY, left) == (EMPTY, EMPTY, left)
+    assert outcome(before, there, EMPTY) == (EMPTY, left, EMPTY)
+
+
+def test_paths_that_a_new_rule_ignores_stay_where_they_are() -> None:
+    assert outcome(tree(x=A, y=A), tree(x=UNTRACKED, y=A), tree(x=UNTRACKED, y=A)) == (
+        tree(y=A),
+        tree(x=UNTRACKED, y=A),
+        tree(x=UNTRACKED, y=A),
+    )
+    # and no rule any more: as at the first time
+    assert merge(tree(y=A), tree(x=A, y=A), tree(x=B, y=A)).conflicts[0].why is Why.BOTH_CHANGED
+
+
+def test_an_unreadable_folder_is_not_deleted_and_not_forgotten() -> None:
+    before = tree(d=tree(x=A, closed=tree(y=B)))
+    host = tree(d=tree(x=A, closed=problem("EACCES")))
+    merged = merge(before, host, EMPTY)
+    assert merged.host == tree(d=tree(closed=problem("EACCES")))
+    assert merged.container == EMPTY
+    assert merged.ancestor == tree(d=tree(closed=tree(y=B)))
+    assert [found.path for found in merged.conflicts] == ["d/closed"]
+    # readable again, the deletion is completed
+    assert outcome(merged.ancestor, tree(d=tree(closed=tree(y=B))), EMPTY) == (EMPTY, EMPTY, EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("mode", "ancestor", "host", "container", "wanted"),
+    [
+        (Mode.PREFER_HOST, A, B, C, (B, B, B)),
+        (Mode.PREFER_HOST, None, B, C, (B, B, B)),
+        (Mode.PREFER_HOST, A, A, C, (C, C, C)),
+        (Mode.PREFER_HOST, A, None, C, (C, C, C)),
+        (Mode.PREFER_HOST, tree(x=A), B, tree(x=C), (B, B, B)),
+        (Mode.TO_CONTAINER, A, B, A, (B, B, B)),
+        (Mode.TO_CONTAINER, A, None, A, (None, None, None)),
+        (Mode.TO_CONTAINER, None, None, A, (None, None, A)),
+        (Mode.TO_CONTAINER, A, B, B, (B, B, B)),
+        (Mode.TO_HOST, A, A, B, (B, B, B)),
+        (Mode.TO_HOST, None, A, None, (None, A, None)),
+        (Mode.TO_HOST, A, A, None, (None, None, None)),
+    ],
+)
+def test_modes(mode: Mode, ancestor: Tree, host: Tree, container: Tree, wanted: tuple[Tree, Tree, Tree]) -> None:
+    assert outcome(ancestor, host, container, mode) == wanted
+
+
+@pytest.mark.parametrize(
+    ("mode", "ancestor", "host", "container"),
+    [
+        (Mode.TO_CONTAINER, A, A, B),
+        (Mode.TO_CONTAINER, A, A, None),
+        (Mode.TO_CONTAINER, A, B, C),
+        (Mode.TO_CONTAINER, None, B, C),
+        (Mode.TO_CONTAINER, A, None, C),
+        (Mode.TO_HOST, A, B, A),
+        (Mode.TO_HOST, A, B, C),
+    ],
+)
+def test_a_change_on_the_side_that_receives_is_told(mode: Mode, ancestor: Tree, host: Tree, container: Tree) -> None:
+    merged = merge(ancestor, host, container, mode)
+    assert (merged.ancestor, merged.host, merged.container) == (ancestor, host, container)
+    assert [found.why for found in merged.conflicts] == [Why.ONLY_ONE_WAY]
+
+
+# any three trees
+
+MODES = st.sampled_from(list(Mode))
+
+
+def contents(side: Tree) -> Mapping[str, Entry]:
+    return {path: entry for path, entry in walk(side) if entry.kind in (Kind.FILE, Kind.LINK)}
+
+
+def same_bytes(one: Entry | None, other: Entry | None) -> bool:
+    return one is not None and other is not None and (one.digest, one.target) == (other.digest, other.target)
+
+
+def untouched(side: Tree) -> Mapping[str, Entry]:
+    return {path: entry for path, entry in walk(side) if entry.kind in (Kind.UNTRACKED, Kind.PROBLEM)}
+
+
+@LONG
+@given(triples())
+def test_both_sides_are_alike_where_nothing_is_in_conflict(three: tuple[Tree, Entry, Entry]) -> None:
+    merged = merge(*three)
+    if not merged.conflicts:
+        assert merged.host == merged.container == merged.ancestor
+    places = tuple(found.path + "/" for found in merged.conflicts)
+    for one, other in ((merged.host, merged.container), (merged.container, merged.host)):
+        for path, entry in contents(one).items():
+            assert contents(other).get(path) == entry or f"{path}/".startswith(places)
+
+
+@LONG
+@given(triples(ODD), MODES)
+def test_a_second_time_there_is_nothing_to_do(three: tuple[Tree, Entry, Entry], mode: Mode) -> None:
+    once = merge(*three, mode)
+    again = merge(once.ancestor, once.host, once.container, mode)
+    assert (again.ancestor, again.host, again.container) == (once.ancestor, once.host, once.container)
+    assert {found.path for found in again.conflicts} == {found.path for found in once.conflicts}
+
+
+@LONG
+@given(triples(ODD))
+def test_what_anybody_changed_is_on_one_of_the_sides(three: tuple[Tree, Entry, Entry]) -> None:
+    ancestor, host, container = three
+    merged = merge(*three)
+    for side in (host, container):
+        for path, entry in contents(side).items():
+            if same_bytes(contents(ancestor).get(path), entry):
+                continue
+            there = (contents(merged.host).get(path), contents(merged.container).get(path))
+            assert any(same_bytes(found, entry) for found in there), path
+
+
+@LONG
+@given(triples(ODD), MODES)
+def test_nothing_is_deleted_that_nobody_deleted(three: tuple[Tree, Entry, Entry], mode: Mode) -> None:
+    ancestor, host, container = three
+    merged = merge(*three, mode)
+    for before, after, other in ((host, merged.host, container), (container, merged.container, host)):
+        for path in contents(before).keys() - contents(after).keys():
+            assert path in contents(ancestor) or mode is Mode.PREFER_HOST
+            assert path not in contents(other)
+
+
+@LONG
+@given(triples(ODD), MODES)
+def test_what_is_not_tracked_or_not_readable_stays(three: tuple[Tree, Entry, Entry], mode: Mode) -> None:
+    merged = merge(*three, mode)
+    assert untouched(merged.host) == untouched(three[1])
+    assert untouched(merged.container) == untouched(three[2])
+    assert merged.ancestor is None or tracked_part(merged.ancestor) == merged.ancestor
+
+
+@LONG
+@given(triples(ODD))
+def test_the_sides_are_equal_before_the_rules(three: tuple[Tree, Entry, Entry]) -> None:
+    ancestor, host, container = three
+    one, other = merge(ancestor, host, container), merge(ancestor, container, host)
+    assert (one.ancestor, one.host, one.container) == (other.ancestor, other.container, other.host)
+
+
+@LONG
+@given(triples(ODD))
+def test_the_first_time_nothing_is_deleted_or_overwritten(three: tuple[Tree, Entry, Entry]) -> None:
+    _, host, container = three
+    merged: Merged = merge(None, host, container)
+    for before, after in ((host, merged.host), (container, merged.container)):
+        found = contents(after)
+        assert {path: found.get(path) for path in contents(before)} == contents(before)
+
+
+@LONG
+@given(triples(ODD), st.sampled_from([Mode.TO_CONTAINER, Mode.TO_HOST]))
+def test_one_way_never_changes_where_it_comes_from(three: tuple[Tree, Entry, Entry], mode: Mode) -> None:
+    merged = merge(*three, mode)
+    if mode is Mode.TO_CONTAINER:
+        assert merged.host == three[1]
+    else:
+        assert merged.container == three[2]
