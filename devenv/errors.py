@@ -8,6 +8,7 @@ DevenvError                  message (what, where), hint (what to do), code
 │   ├── EngineDenied         no permission on its socket
 │   ├── ImageMissing         an image cannot be had
 │   ├── BuildFailed          a build step failed; carries the step and its last lines
+│   ├── ComposeFailed        Docker Compose refused; carries its last lines
 │   └── ContainerGone        the container was removed or stopped from outside
 ├── HookFailed               a lifecycle command failed; names it
 ├── NotUp                    the environment is not running
@@ -17,9 +18,22 @@ DevenvError                  message (what, where), hint (what to do), code
 ├── LiveRuns                 stop, rebuild or down refused because runs are alive
 ├── LinkError                the agent cannot be reached
 │   └── NoPython             the image has no usable Python
+├── RegistryError            a registry, or another server that has features and templates
+│   ├── RegistryDenied       401, 403; says which kinds of credentials were tried
+│   ├── RegistryMissing      404: no such name, tag or digest there
+│   ├── RegistryFailed       it answered with a failure (5xx), or with something that is no answer
+│   ├── RegistryBusy         429: too many requests
+│   ├── RegistryUnreachable  no connection: name, network, proxy
+│   ├── RegistryTimeout      connected or not, no answer within the time limit
+│   ├── RegistryUntrusted    its TLS certificate is not accepted
+│   └── DigestMismatch       the bytes are not those that were asked for
+├── FeatureError             a feature's files cannot be used (missing, unsafe, incomplete)
 ├── PortTaken                an explicitly asked host port is taken; names the holder
 ├── DebugError               the debugger cannot be started or reached
+├── ProfileError             a profiler cannot be brought in, or may not look, or saw nothing
 ├── Refused                  a safety rule said no (another owner, trust, host network)
+│   └── GpuMissing           a GPU is required and cannot be given
+├── Interrupted              what was waited for was ended by another command
 └── InternalError            a defect of devenv itself
 
 No other room may invent an exit code. Nothing is decided by an error's text.
@@ -54,6 +68,7 @@ class ExitCode(enum.IntEnum):
     HOOK = 73
     LINK = 74
     PORT = 75
+    REGISTRY = 76
     REFUSED = 77
     DEBUG = 78
     NOT_EXECUTABLE = 126  # `exec` only: what a shell says of a program that cannot be executed
@@ -119,6 +134,10 @@ class BuildFailed(EngineError):
     code = ExitCode.BUILD
 
 
+class ComposeFailed(EngineError):
+    pass
+
+
 class ContainerGone(EngineError):
     code = ExitCode.NOT_UP
 
@@ -155,6 +174,50 @@ class NoPython(LinkError):
     pass
 
 
+class RegistryError(DevenvError):
+    """`details` has "registry" (host), and "status" (int) where the registry answered."""
+
+    code = ExitCode.REGISTRY
+
+
+class RegistryDenied(RegistryError):
+    pass
+
+
+class RegistryMissing(RegistryError):
+    pass
+
+
+class RegistryFailed(RegistryError):
+    pass
+
+
+class RegistryBusy(RegistryError):
+    pass
+
+
+class RegistryUnreachable(RegistryError):
+    pass
+
+
+class RegistryTimeout(RegistryError):
+    pass
+
+
+class RegistryUntrusted(RegistryError):
+    pass
+
+
+class DigestMismatch(RegistryError):
+    pass
+
+
+class FeatureError(DevenvError):
+    """`details` has "feature": the reference as it was written."""
+
+    code = ExitCode.CONFIG
+
+
 class PortTaken(DevenvError):
     code = ExitCode.PORT
 
@@ -163,8 +226,20 @@ class DebugError(DevenvError):
     code = ExitCode.DEBUG
 
 
+class ProfileError(DevenvError):
+    code = ExitCode.DEBUG
+
+
 class Refused(DevenvError):
     code = ExitCode.REFUSED
+
+
+class GpuMissing(Refused):
+    pass
+
+
+class Interrupted(DevenvError):
+    code = ExitCode.INTERRUPTED
 
 
 class InternalError(DevenvError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from devenv.api.views import EnvStatus
 from tui.model.ports import addresses
 from tui.model.ports import find as find_port
-from tui.model.state import Pane, State
+from tui.model.state import Link, Pane, State
 from tui.model.tests import failed_ids
 
 When = Callable[[State], bool]
@@ -64,6 +64,16 @@ def _status(*wanted: EnvStatus) -> When:
     return lambda state: _idle(state) and state.status in wanted
 
 
+def _to_be_upped(state: State) -> bool:
+    """Also a running one, to run the lifecycle commands again that failed."""
+    return _status(*DOWN)(state) or (_idle(state) and state.up and state.failed_behind)
+
+
+def _several(state: State) -> bool:
+    asked = state.link is Link.ASKING
+    return asked or (_idle(state) and state.snapshot is not None and bool(state.snapshot.environment.others))
+
+
 def _selected(state: State) -> bool:
     return state.run(state.selected) is not None
 
@@ -94,12 +104,13 @@ DOWN = (EnvStatus.ABSENT, EnvStatus.STOPPED, EnvStatus.BROKEN)
 MADE = (EnvStatus.RUNNING, EnvStatus.STOPPED, EnvStatus.BROKEN, EnvStatus.PAUSED)
 
 ACTIONS: tuple[Action, ...] = (
-    Action("up", ("u",), "up", "Bring the environment up", "Environment", _status(*DOWN), weight=0),
+    Action("up", ("u",), "up", "Bring the environment up", "Environment", _to_be_upped, weight=0),
     Action("start", ("s",), "start", "Start the stopped container", "Environment", _status(EnvStatus.STOPPED), weight=1),
     Action("stop", ("S",), "stop env", "Stop the container", "Environment", _status(EnvStatus.RUNNING), weight=9),
     Action("rebuild", ("U",), "rebuild", "Rebuild the container from its configuration", "Environment", _status(*MADE), (B,)),
     Action("down", ("D",), "remove", "Remove the container", "Environment", _status(*MADE), weight=9),
     Action("down-volumes", (), "", "Remove the container and its volumes", "Environment", _status(*MADE), weight=9),
+    Action("configurations", ("C",), "configuration", "Choose another configuration of this folder", "Environment", _several, weight=4),
     Action("progress", ("p",), "progress", "Show the progress of what goes on", "Environment", lambda s: s.operation is not None, weight=8),
     Action("details", ("e",), "environment", "Show all about the environment, with notes and drift", "Environment", lambda s: s.snapshot is not None, weight=8),
     Action("run", ("r",), "run", "Run the chosen run configuration", "Runs", _configured, (R,), 1),
@@ -109,6 +120,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("end", ("x",), "stop run", "Stop the shown run", "Runs", _live, (R, O), 1),
     Action("kill", ("X",), "", "Stop the shown run at once, without grace", "Runs", _live, weight=9),
     Action("rerun", ("R",), "rerun", "Start the shown run again", "Runs", lambda s: s.up and _selected(s), (R, O), 2),
+    Action("stack", ("K",), "stack", "Show where every thread of the shown run stands", "Runs", _live, (R, O), 5),
+    Action("profile", ("P",), "profile", "Record the shown run for 10 s: where time goes", "Runs", _live, (R, O), 5),
+    Action("debug-sessions", ("L",), "sessions", "Choose the debug session behind the port", "Runs", lambda s: s.up, (R, O), 8),
+    Action("attach-debugger", ("B",), "attach", "Attach the debugger to the shown run", "Runs", _live, (R, O), 5),
     Action("type", ("i",), "type", "Type into the shown run (Ctrl-] leaves)", "Output", _live, (O,), 1),
     Action("follow", ("G", "f"), "end", "Go to the end of the output and follow it", "Output", _selected, (O,), 3),
     Action("begin", ("g",), "begin", "Go to the beginning of the output", "Output", _selected, (O,), 3),
@@ -117,7 +132,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("test", ("t",), "run tests", "Run all tests", "Tests", lambda s: s.up and not _testing(s), (T, R), 2),
     Action("test-failed", ("F",), "failed", "Run the failed tests again", "Tests", lambda s: s.up and not _testing(s) and bool(failed_ids(s)), (T,), 1),
     Action("test-one", ("T",), "this one", "Run the chosen test or file", "Tests", lambda s: s.up and not _testing(s) and bool(s.test), (T,), 2),
-    Action("watch", ("w",), "watch", "Run affected tests whenever a file is saved, on or off", "Tests", lambda s: s.up, (T,), 2),
+    Action("watch", ("w",), "watch", "Run affected tests at each save, on or off", "Tests", lambda s: s.up, (T,), 2),
     Action("test-output", ("v",), "output", "Show the output of the test run", "Tests", lambda s: s.snapshot is not None and s.snapshot.tests.run is not None, (T,), 4),
     Action("open", ("b",), "browser", "Open the chosen service or port in the browser", "Services & ports", _address, (P,), 1),
     Action("copy", ("c",), "copy", "Copy the address of the chosen service or port", "Services & ports", _address, (P,), 1),

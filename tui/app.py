@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -13,16 +14,37 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from devenv.api.port import Client
+from devenv.api.views import PortView
 from devenv.errors import DevenvError
 from tui.actions import ACTIONS, BY_ID
 from tui.browser import Browser
 from tui.commands import COMMANDS
+from tui.commands.openings import greet
 from tui.commands.palette import Actions
+from tui.dialogs.chooser import Chooser
 from tui.dialogs.prompt import Prompt
 from tui.dialogs.question import Ask, Question
+from tui.farewell import farewell
+from tui.model.choices import Choices
+from tui.model.configurations import configuration_choices
+from tui.model.openings import begun
 from tui.model.reducer import reduce
-from tui.model.state import Arrived, Chosen, Event, Folded, Lost, Pane, State, Ticked, Turned, Typing
-from tui.screens.overlays import DetailsScreen, HelpScreen, ProgressScreen
+from tui.model.spans import Lines
+from tui.model.state import (
+    Arrived,
+    Asked,
+    Chosen,
+    Event,
+    Folded,
+    Lost,
+    Pane,
+    State,
+    Switched,
+    Ticked,
+    Turned,
+    Typing,
+)
+from tui.screens.overlays import DetailsScreen, HelpScreen, ProgressScreen, ReadingScreen
 from tui.screens.workbench import Workbench
 from tui.widgets.bars import Bar
 from tui.widgets.output import OutputPane
@@ -107,16 +129,65 @@ class DevenvApp(App[int]):
         while True:
             try:
                 async for snapshot in self.client.watch():
-                    self.dispatch(Arrived(snapshot, self.now()))
-                lost = Lost("it ended.", "")
+                    self._arrived(Arrived(snapshot, self.now()))
+                lost: Event = Lost("it ended.", "")
             except DevenvError as error:
-                lost = Lost(error.message, error.hint)
+                if error.details.get("offer") == "configs":
+                    if await self._choose(str(error.details.get("remembered") or "")):
+                        continue
+                    lost = Asked()
+                else:
+                    lost = Lost(error.message, error.hint)
             self.dispatch(lost)
             try:
-                await asyncio.wait_for(self._again.wait(), RETRY)
+                await asyncio.wait_for(self._again.wait(), None if isinstance(lost, Asked) else RETRY)
             except TimeoutError:
                 pass
             self._again.clear()
+
+    def _arrived(self, event: Arrived) -> None:
+        before = self.state
+        self.dispatch(event)
+        if news := begun(before, self.state):
+            self.run_worker(self._greet(news), group="openings")
+        if self.state.failed_behind and not before.failed_behind and self.state.operation is not None:
+            hint = self.state.operation.hint
+            self.say(
+                f"{hint}\nu runs it again, p shows what it printed.".lstrip(),
+                title=self.state.operation.error,
+                bad=True,
+            )
+
+    async def _greet(self, news: list[PortView]) -> None:
+        with contextlib.suppress(DevenvError):  # the supervisor went away: its ports did, too
+            await greet(self, news)
+
+    async def _choose(self, remembered: str) -> bool:
+        """A folder with several configurations and no default one: the one of last time, or the person is asked."""
+        if remembered:
+            self.client.choose(remembered)
+            self.say(f"{self._short(remembered)}: C chooses another one.", title="The configuration of last time")
+            return True
+        self.dispatch(Asked())
+        try:
+            chosen = await self.pick(configuration_choices(await self.client.configurations(), ""))
+        except DevenvError as error:
+            self._fail(error)
+            return False
+        if chosen:
+            self.client.choose(chosen)
+        return bool(chosen)
+
+    def _short(self, file: str) -> str:
+        return os.path.relpath(file, self.client.folder)
+
+    async def pick(self, choices: Choices) -> str:
+        return await self.push_screen_wait(Chooser(choices))
+
+    def switch(self, config: str) -> None:
+        self.client.choose(config)
+        self.dispatch(Switched())
+        self.run_worker(self._watch(), group="watch", exclusive=True)
 
     async def _send(self) -> None:
         """Input goes out in the order in which it was typed."""
@@ -177,6 +248,9 @@ class DevenvApp(App[int]):
     def copy(self, text: str) -> None:
         self.copy_to_clipboard(text)
 
+    def sees_browser(self) -> bool:
+        return self.browser.visible
+
     async def browse(self, address: str) -> bool:
         return await asyncio.to_thread(self.browser.open, address)
 
@@ -202,6 +276,9 @@ class DevenvApp(App[int]):
             self.push_screen(DetailsScreen(self.state.snapshot.environment))
         elif name == "progress" and self._progress() is None:
             self.push_screen(ProgressScreen(self.state))
+
+    def read(self, title: str, lines: Lines) -> None:
+        self.push_screen(ReadingScreen(title, lines))
 
     def _progress(self) -> ProgressScreen | None:
         top = self.screen_stack[-1] if self.screen_stack else None
@@ -265,4 +342,8 @@ class DevenvApp(App[int]):
 
 def main(client: Client) -> int:
     """Runs the terminal UI until the user leaves it. The client stays open; who made it closes it."""
-    return DevenvApp(client).run() or 0
+    app = DevenvApp(client)
+    code = app.run() or 0
+    if app.return_code == 0:
+        farewell(client, app.state)
+    return code

@@ -29,9 +29,13 @@ class Browser:
         self._opener = opener
         self._pages: Path | None = None
 
+    @property
+    def visible(self) -> bool:
+        return visible(self._env)
+
     def open(self, address: str) -> bool:
         """False when there is no browser that a person could see."""
-        if not visible(self._env):
+        if not self.visible:
             return False
         return self._opener(self._page(address) if "?" in address or "@" in address else address)
 

@@ -1,4 +1,7 @@
-"""`python -m tui.demo [absent|ready|busy|rushing]`: the terminal UI over the fake client, with no engine at all."""
+"""`python -m tui.demo [SCENE]`: the terminal UI over the fake client, with no engine at all.
+
+Scenes: absent, ready, busy, rushing, undecided, finishing (devenv.api.fake_scenes).
+"""
 
 from __future__ import annotations
 

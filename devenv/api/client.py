@@ -14,7 +14,16 @@ import msgspec
 from devenv import errors
 from devenv.api import paths
 from devenv.api.port import ProgressCallback
-from devenv.api.views import EnvironmentView, OutputChunk, ProgressView, Snapshot
+from devenv.api.profiling import ProfileResult
+from devenv.api.views import (
+    ConfigurationView,
+    DebugSessionView,
+    DebugView,
+    EnvironmentView,
+    OutputChunk,
+    ProgressView,
+    Snapshot,
+)
 from devenv.version import VERSION
 
 _OUTDATED = b'{"t":"outdated"'  # the supervisor is older than we are
@@ -37,6 +46,8 @@ class SupervisorClient:
     def __init__(self, folder: str, config: str | None = None) -> None:
         self.folder = folder
         self._config = config
+        self._chosen = config is not None
+        self._front = f"{os.getpid()}-{id(self)}"
 
     async def _open(self, verb: str, args: dict[str, Any]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         path = paths.socket_path(paths.state_folder())
@@ -98,13 +109,27 @@ class SupervisorClient:
         return self._messages(verb, args)
 
     async def watch(self) -> AsyncIterator[Snapshot]:
-        async with contextlib.aclosing(self._iterate("watch", {})) as messages:
+        async with contextlib.aclosing(
+            self._iterate("watch", {"front": self._front, "remember": self._chosen})
+        ) as messages:
             async for message in messages:
                 if message["t"] == "error":
                     raise error_from_wire(message["error"])
                 if message["t"] == "event":
                     yield msgspec.convert(message["snapshot"], Snapshot)
         raise errors.LinkError("the supervisor went away; runs go on", "it is started again by itself")
+
+    async def configurations(self) -> list[ConfigurationView]:
+        return msgspec.convert((await self._call("configs"))["configs"], list[ConfigurationView])
+
+    def choose(self, config: str) -> None:
+        self._config, self._chosen = config, True
+
+    async def claim_opening(self, port: int, since: float) -> bool:
+        return bool((await self._call("opening", port=port, since=since))["granted"])
+
+    async def leave(self) -> str:
+        return str((await self._call("leave", front=self._front))["sentence"])
 
     async def init(self) -> list[str]:
         return [str(reason) for reason in (await self._call("init"))["reasons"]]
@@ -147,6 +172,28 @@ class SupervisorClient:
 
     async def resize(self, run: str, rows: int, columns: int) -> None:
         await self._call("resize", run=run, rows=rows, columns=columns)
+
+    async def stack(self, run: str) -> str:
+        from devenv.api.stack_text import text
+
+        return text(await self._call("stack", target=run))
+
+    async def profile(self, run: str, seconds: float) -> ProfileResult:
+        return msgspec.convert(await self._call("record", target=run, seconds=seconds), ProfileResult)
+
+    async def debug_sessions(self, *, select: str = "") -> tuple[list[DebugSessionView], DebugView | None]:
+        result = await self._call("debug-sessions", select=select)
+        return msgspec.convert((result["sessions"], result["debug"]), tuple[list[DebugSessionView], DebugView | None])
+
+    async def attach_debugger(self, run: str, *, privileged: bool = False) -> str:
+        notes: list[str] = []
+        result = await self._call(
+            "debug-attach",
+            lambda said: notes.append(said) if type(said) is str else None,
+            target=run,
+            privileged=privileged,
+        )
+        return "\n".join([str(result["text"]), *notes])
 
     async def test(self, args: list[str]) -> str:
         return str((await self._call("test", args=args, detach=True))["run"]["id"])

@@ -16,3 +16,4 @@ class ClientContext:
     uid: int
     rows: int | None = None
     columns: int | None = None
+    asides: bool = False  # a person reads its stderr: a sentence in between is welcome

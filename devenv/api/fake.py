@@ -13,9 +13,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
+from devenv.api import fake_debug
 from devenv.api.fake_spool import FakeSpool, Spool
 from devenv.api.port import ProgressCallback
+from devenv.api.profiling import ProfileResult
 from devenv.api.views import (
+    ConfigurationView,
+    DebugSessionView,
+    DebugView,
     EnvironmentView,
     EnvStatus,
     OutputChunk,
@@ -59,6 +64,14 @@ class FakeClient:
         self.gate.set()
         self.closed = False
         self.configured = True  # False: `up` offers to write a devcontainer.json
+        self.configuration_views: Sequence[ConfigurationView] = ()
+        self.remembered: str | None = None  # not None: nothing is chosen yet; "": nothing was last time either
+        self.claims: set[tuple[int, float]] = set()  # of every front end; granted once each
+        self.stack_text = ""
+        self.profile_result: ProfileResult | None = None
+        self.sessions: Sequence[DebugSessionView] = ()
+        self.attach_notes: Sequence[str] = ()
+        self.farewell = ""  # what `leave` answers
         self._clock = clock
         self._failures: dict[str, list[DevenvError]] = {}
         self._changed = asyncio.Event()
@@ -98,8 +111,36 @@ class FakeClient:
         while True:
             changed = self._changed
             self._fail("watch")
+            if self.remembered is not None:
+                raise DevenvError(
+                    f"{self.folder}/.devcontainer: has several configurations",
+                    "choose with --config: cpu, gpu",
+                    details={"offer": "configs", "remembered": self.remembered},
+                )
             yield self.snapshot
             await changed.wait()
+
+    async def configurations(self) -> list[ConfigurationView]:
+        self._called("configurations")
+        env = self.snapshot.environment
+        only = ConfigurationView(config=".devcontainer.json", file=env.config_file, default=True, status=env.status)
+        return list(self.configuration_views) or [only]
+
+    def choose(self, config: str) -> None:
+        self.calls.append(("choose", config))
+        self.remembered = None
+        self.change_environment(config_file=config)
+
+    async def claim_opening(self, port: int, since: float) -> bool:
+        self._called("claim_opening", port, since)
+        known = any((view.port, view.since) == (port, since) for view in self.snapshot.ports)
+        granted = known and (port, since) not in self.claims
+        self.claims.add((port, since))
+        return granted
+
+    async def leave(self) -> str:
+        self._called("leave")
+        return self.farewell
 
     async def init(self) -> list[str]:
         self._called("init")
@@ -177,6 +218,30 @@ class FakeClient:
         self._fail("resize")
         self._run(run)
         self.sizes[run] = (rows, columns)
+
+    async def stack(self, run: str) -> str:
+        self._called("stack", run)
+        self._run(run)
+        return self.stack_text
+
+    async def profile(self, run: str, seconds: float) -> ProfileResult:
+        self._called("profile", run, seconds)
+        self._run(run)
+        assert self.profile_result is not None
+        return self.profile_result
+
+    async def debug_sessions(self, *, select: str = "") -> tuple[list[DebugSessionView], DebugView | None]:
+        self._called("debug_sessions", select)
+        self._need_up()
+        if select:
+            self.sessions = fake_debug.choose(self.sessions, select)
+        return list(self.sessions), self.snapshot.debug
+
+    async def attach_debugger(self, run: str, *, privileged: bool = False) -> str:
+        self._called("attach_debugger", run, privileged)
+        self.sessions = fake_debug.attach(self.sessions, self._run(run))
+        first = f"devenv: debugger ready at 127.0.0.1:5678: in {self._run(run).name}, after 0.4 s; the program goes on"
+        return "\n".join([first, *(f"devenv: {note}" for note in self.attach_notes)])
 
     async def test(self, args: list[str]) -> str:
         self._called("test", tuple(args))

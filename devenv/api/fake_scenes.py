@@ -9,13 +9,16 @@ import time
 
 import msgspec
 
+from devenv.api import fake_debug
 from devenv.api.fake import FakeClient
 from devenv.api.fake_spool import FakeSpool, RatedSpool
 from devenv.api.views import (
+    ConfigurationView,
     DebugView,
     DriftView,
     EnvironmentView,
     EnvStatus,
+    OperationView,
     PortView,
     ProgressView,
     RunConfigView,
@@ -274,7 +277,65 @@ def busy() -> FakeClient:
         debug=DebugView(host="127.0.0.1", port=5678, run="r7", waiting=True),
     )
     client.show_tests(TESTS, "r6")
+    client.sessions = fake_debug.SESSIONS
     client.build_text = "".join(f"{step}\n" for step in UP_STEPS if type(step) is str)
+    return client
+
+
+CONFIGURATIONS = [
+    ConfigurationView(
+        config=".devcontainer/devcontainer.json",
+        file="/home/ada/digits-pytorch/.devcontainer/devcontainer.json",
+        name="digits-pytorch",
+        kind="image",
+        made_from="pytorch/pytorch:2.9.1-cuda12.8",
+        default=True,
+        status=EnvStatus.RUNNING,
+    ),
+    ConfigurationView(
+        config="cpu",
+        file="/home/ada/digits-pytorch/.devcontainer/cpu/devcontainer.json",
+        name="Digits on a laptop",
+        kind="dockerfile",
+        made_from=".devcontainer/cpu/Dockerfile",
+        status=EnvStatus.STOPPED,
+    ),
+    ConfigurationView(
+        config="cluster",
+        file="/home/ada/digits-pytorch/.devcontainer/cluster/devcontainer.json",
+        kind="compose",
+        made_from="compose.yml, service trainer",
+    ),
+    ConfigurationView(
+        config="old",
+        file="/home/ada/digits-pytorch/.devcontainer/old/devcontainer.json",
+        problem=".devcontainer/old/devcontainer.json:3: image: expected a text, not a number",
+    ),
+]
+
+
+def undecided(*, remembered: str = "") -> FakeClient:
+    """A folder with several configurations, none of which is the default one."""
+    client = ready()
+    client.configuration_views = [msgspec.structs.replace(view, default=False) for view in CONFIGURATIONS[1:]]
+    client.change_environment(others=[view.file for view in CONFIGURATIONS[:1]])
+    client.remembered = remembered
+    return client
+
+
+def finishing() -> FakeClient:
+    """Up, while lifecycle commands still run behind the scenes; some drift that is in force already."""
+    client = ready()
+    step = ProgressView(key="postCreateCommand", title="postCreateCommand: pip install -e .[dev]")
+    operation = OperationView(verb="hooks", started=NOW - 41, running=True, steps=[step], log=["Collecting ruff"])
+    drift = [
+        DriftView(property="image", wanted="pytorch/pytorch:2.10", actual="pytorch/pytorch:2.9.1-cuda12.8"),
+        DriftView(
+            property="containerEnv.WANDB_MODE", wanted="(another value)", actual="(value at creation)", live=True
+        ),
+    ]
+    client.change_environment(pending=["postCreateCommand"], drift=drift, shutdown_action="stopContainer")
+    client.change(operation=operation)
     return client
 
 

@@ -40,6 +40,7 @@ class Context(msgspec.Struct, frozen=True):
     uid: int
     rows: int | None = None
     columns: int | None = None
+    asides: bool = False
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -63,9 +64,19 @@ class UpArgs(Args, frozen=True, kw_only=True):
     no_cache: bool = False
     force: bool = False
     trust: bool = False
+    agreed: list[str] = []  # what was asked for trust and allowed: sentences of a refusal's details
     tier: str = "auto"  # auto | direct | stream
     services: bool = True
     init: bool = False  # write a devcontainer.json where there is none
+    gpus: str = ""
+    gpu_via: str = ""
+    profiles: list[str] = []  # of Compose
+    secrets_file: str = ""
+    hook_timeout: str = ""  # e.g. 30m; 0: none
+    wait: bool = False  # for every lifecycle command, whatever waitFor says
+    lockfile: str = "update"  # update | write | frozen | ignore
+    dotfiles: str = ""  # a repository
+    remember: bool = False  # `config` was chosen by a person: it counts again in a folder without a default
 
 
 class StopArgs(Args, frozen=True, kw_only=True):
@@ -73,6 +84,22 @@ class StopArgs(Args, frozen=True, kw_only=True):
     volumes: bool = False
     trust: bool = False
     tier: str = "auto"
+
+
+class BuildArgs(Args, frozen=True, kw_only=True):
+    """`output` as `docker buildx build --output` takes it."""
+
+    images: list[str] = []
+    push: bool = False
+    platforms: list[str] = []
+    output: str = ""
+    cache_from: list[str] = []
+    cache_to: list[str] = []
+    no_cache: bool = False
+    pull: bool = False
+    frozen: bool = False
+    trust: bool = False
+    agreed: list[str] = []
 
 
 class ExecArgs(Args, frozen=True, kw_only=True):
@@ -94,11 +121,34 @@ class RunArgs(Args, frozen=True, kw_only=True):
 
 
 class DebugArgs(RunArgs, frozen=True, kw_only=True):
+    """`ranks`: "all", "0,3", "none" (the program itself), or "" for what suits the program: every rank of a launcher,
+    else itself. `post_mortem`: without a debugger until an exception is not caught."""
+
+    ranks: str = ""
+    post_mortem: bool = False
     wait: bool | None = None
     subprocess: bool | None = None
     just_my_code: bool | None = None
     launch_json: bool = True
     allow_host_network: bool = False
+
+
+class DebugSessionsArgs(Args, frozen=True, kw_only=True):
+    """`select`: the name or run of the session that the door is to lead to; "" changes nothing."""
+
+    select: str = ""
+
+
+class DebugAttachArgs(Args, frozen=True, kw_only=True):
+    """`target`: a live run as in `RunRef`, or a process id; "" is the newest live run. `privileged`: a person has
+    agreed to an exec with every capability, where that is needed."""
+
+    target: str = ""
+    subprocess: bool = True
+    just_my_code: bool | None = None
+    launch_json: bool = True
+    allow_host_network: bool = False
+    privileged: bool = False
 
 
 class TestArgs(Args, frozen=True, kw_only=True):
@@ -169,6 +219,7 @@ class ForwardArgs(Args, frozen=True, kw_only=True):
     host_port: int | None = None
     host: str = "127.0.0.1"
     label: str = ""
+    reverse: bool = False  # from `port` of the container to `host_port` of the host
 
 
 class InitArgs(Args, frozen=True, kw_only=True):
@@ -177,7 +228,13 @@ class InitArgs(Args, frozen=True, kw_only=True):
 
 
 class IdeArgs(Args, frozen=True, kw_only=True):
+    """`action`: list, show or write; a client before 0.2 names one `editor` to show."""
+
     editor: str = ""
+    action: str = ""
+    editors: list[str] = []
+    tracked: bool = False
+    dry_run: bool = False
 
 
 class HandOverArgs(Args, frozen=True, kw_only=True):
@@ -185,6 +242,28 @@ class HandOverArgs(Args, frozen=True, kw_only=True):
     word `taken` is answered by the result."""
 
     version: str
+
+
+class WatchArgs(Args, frozen=True, kw_only=True):
+    front: str = ""  # names the front end, so that `leave` knows its own watch
+    remember: bool = False  # see UpArgs
+
+
+class LeaveArgs(Args, frozen=True, kw_only=True):
+    """A front end was closed: the environment is stopped if its configuration asks for that and nobody needs it."""
+
+    front: str = ""
+
+
+class OpeningArgs(Args, frozen=True, kw_only=True):
+    """One front end of those that watch opens the browser: the first that asks. `since` as in the port's view."""
+
+    port: int
+    since: float
+
+
+class ComposeArgs(Args, frozen=True, kw_only=True):
+    args: list[str] = []
 
 
 class LsArgs(Args, frozen=True, kw_only=True):

@@ -8,13 +8,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
-from devenv.api.views import EnvironmentView, OutputChunk, ProgressView, Snapshot
+from devenv.api.profiling import ProfileResult
+from devenv.api.views import (
+    ConfigurationView,
+    DebugSessionView,
+    DebugView,
+    EnvironmentView,
+    OutputChunk,
+    ProgressView,
+    Snapshot,
+)
 
 ProgressCallback = Callable[[ProgressView | str], None]  # a str is a line of build output or a note
 
 
 class Client(Protocol):
-    """Bound to one project folder."""
+    """Bound to one project folder, and to one of its configurations."""
 
     folder: str
 
@@ -22,6 +31,25 @@ class Client(Protocol):
         """A first snapshot at once, then one after each change (at most 10 a second).
 
         LinkError when the supervisor goes away: the caller says so and watches again, which starts another supervisor.
+        """
+
+    async def configurations(self) -> list[ConfigurationView]:
+        """The devcontainer.json files of the folder, the one to use by default first."""
+
+    def choose(self, config: str) -> None:
+        """Every later call means this configuration (a path); the choice of a person is remembered.
+
+        A folder with several and no default one raises ConfigError until then, with `offer` "configs" in its details
+        and in `remembered` the path of the last choice, if there was one.
+        """
+
+    async def claim_opening(self, port: int, since: float) -> bool:
+        """Whether this front end opens the browser for a server that began to listen: the first one that asks does."""
+
+    async def leave(self) -> str:
+        """The front end is closed. Stops the environment where `shutdownAction` asks for that and nobody needs it.
+
+        Returns a sentence for the person, "" when there is nothing to say.
         """
 
     async def init(self) -> list[str]:
@@ -45,6 +73,21 @@ class Client(Protocol):
     async def send_input(self, run: str, data: bytes) -> None: ...
     async def resize(self, run: str, rows: int, columns: int) -> None:
         """The size of the terminal of a live run."""
+
+    async def stack(self, run: str) -> str:
+        """Where every thread of a live run stands, as text."""
+
+    async def profile(self, run: str, seconds: float) -> ProfileResult:
+        """Where the processor's time of a live run goes, seen for so long; kept as `devenv profile` does."""
+
+    async def debug_sessions(self, *, select: str = "") -> tuple[list[DebugSessionView], DebugView | None]:
+        """The live debug sessions, and the port that leads to the chosen one: `select` (a name) from now on."""
+
+    async def attach_debugger(self, run: str, *, privileged: bool = False) -> str:
+        """The debugger comes into a live run that was started without it; what the supervisor says, notes included.
+
+        An error with `ask` "privileged" in its details asks for that agreement of a person.
+        """
 
     async def test(self, args: list[str]) -> str: ...
     async def watch_tests(self, on: bool) -> None: ...

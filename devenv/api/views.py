@@ -111,6 +111,8 @@ class PortView(View, frozen=True, kw_only=True):
     note: str = ""  # e.g. "8888 is taken by sshd (pid 12, root)"
     tier: str = ""
     connections: int = 0
+    auto_forward: str = "notify"  # notify | openBrowser | openBrowserOnce | openPreview | silent | ignore
+    since: float | None = None  # when something was seen to begin to listen; None: earlier than anybody looked
 
 
 class ServiceView(View, frozen=True, kw_only=True):
@@ -155,6 +157,21 @@ class DebugView(View, frozen=True, kw_only=True):
     note: str = ""
 
 
+class DebugSessionView(View, frozen=True, kw_only=True):
+    """`state`: waiting (for its first debugger), running, attached, stopped (a debugger is there and looks) or left (it
+    stands where a debugger that vanished left it, `at`). `port` is its own on this machine, `chosen` tells that the
+    environment's debug port leads to it."""
+
+    name: str
+    run: str
+    pid: int | None = None
+    port: int | None = None
+    state: str = "running"
+    at: str = ""
+    chosen: bool = False
+    silent_children: int = 0  # child processes that no debugger claimed
+
+
 class UsageView(View, frozen=True, kw_only=True):
     cpu_percent: float = 0.0  # of one core
     cpus: float = 0.0
@@ -185,6 +202,24 @@ class EnvironmentView(View, frozen=True, kw_only=True):
     usage: UsageView = UsageView()
     drift: list[DriftView] = []
     notes: list[str] = []
+    pending: list[str] = []  # lifecycle commands that still run, and that nobody waits for
+    shutdown_action: str = ""  # none | stopContainer | stopCompose; "": the configuration does not say
+    others: list[str] = []  # further configuration files of this folder
+
+
+class ConfigurationView(View, frozen=True, kw_only=True):
+    """One devcontainer.json of a project folder, and what there is of it."""
+
+    config: str  # what `--config` takes
+    file: str
+    name: str = ""
+    kind: str = ""  # image | dockerfile | compose; "" when the file cannot be read
+    made_from: str = ""  # the image, the Dockerfile, or the Compose files and the service
+    default: bool = False  # used when no other one is asked for
+    remembered: bool = False  # chosen last by a person, in a folder without a default
+    status: EnvStatus = EnvStatus.ABSENT
+    container: str = ""  # name
+    problem: str = ""  # why it cannot be used
 
 
 class ProgressView(View, frozen=True, kw_only=True):
@@ -199,7 +234,7 @@ class ProgressView(View, frozen=True, kw_only=True):
 class OperationView(View, frozen=True, kw_only=True):
     """Long work on the environment, whoever asked for it."""
 
-    verb: str  # up | start | rebuild
+    verb: str  # up | start | rebuild | hooks (lifecycle commands that nobody waits for)
     started: float
     running: bool
     steps: list[ProgressView] = []  # one for each step, as it is now

@@ -67,9 +67,14 @@ def streamed(
         )
     except BrokenPipeError:
         return 141
+    return ended(end, output if isinstance(output, JsonOutput) else None)
+
+
+def ended(end: "dict[str, Any]", output: "JsonOutput | None" = None) -> int:
+    """The exit code of a stream's end; told on `output`, if that is JSON."""
     if "message" in end:
-        return _not_streamed(end["message"], as_json)
-    if as_json and isinstance(output, JsonOutput):
+        return _not_streamed(end["message"], output is not None)
+    if output is not None:
         output.end(end)
     if "error" in end:
         raise wire.WireError(end["error"])

@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from devenv.cli.options import Verb
+
 # verb -> file in devenv.cli.verbs. Summaries stand in the files; `devenv help` reads them.
 VERBS = {
     "up": "up",
@@ -22,26 +24,41 @@ VERBS = {
     "attach": "attach",
     "kill": "kill",
     "rerun": "rerun",
+    "stack": "stack",
+    "profile": "profile",
     "services": "services",
     "ports": "ports",
     "forward": "forward",
     "open": "open",
     "status": "status",
+    "configs": "configs",
+    "compose": "compose",
     "ls": "ls",
     "stop": "stop",
     "start": "start",
     "rebuild": "rebuild",
     "down": "down",
+    "build": "build",
+    "vendor": "vendor",
     "init": "init",
     "ide": "ide",
     "debugpy": "debugpy",
     "schema": "schema",
     "supervisor": "supervisor",
     "tui": "tui",
+    "devcontainer": "devcontainer",
     "help": "help",
     "version": "version",
 }
 ALIASES = {"ps": "runs", "list": "ls", "attach-output": "attach", "--version": "version", "-V": "version"}
+
+RESUMED = {
+    "up": "`devenv up` goes on from here",
+    "start": "`devenv start` goes on from here",
+    "rebuild": "`devenv rebuild` begins again; `devenv up` uses what is there",
+    "build": "`devenv build` begins again, with what the builder has kept",
+}
+"""What to do after Ctrl-C, of verbs that may take long."""
 
 
 def main() -> "NoReturn":
@@ -49,7 +66,7 @@ def main() -> "NoReturn":
     try:
         code = dispatch(sys.argv[1:])
     except KeyboardInterrupt:
-        code = 130
+        code = interrupted(sys.argv[1:])
     except BrokenPipeError:
         code = 141
     try:
@@ -58,6 +75,13 @@ def main() -> "NoReturn":
     except (BrokenPipeError, ValueError, OSError):
         pass
     os._exit(code)
+
+
+def interrupted(argv: "list[str]") -> int:
+    """After Ctrl-C of long work: the supervisor has ended what nobody else waits for."""
+    if argv[:1] and argv[0] in RESUMED and "--json" not in argv:
+        sys.stderr.write(f"devenv: interrupted\n  {RESUMED[argv[0]]}\n")
+    return 130
 
 
 def dispatch(argv: "list[str]") -> int:
@@ -87,10 +111,24 @@ def dispatch(argv: "list[str]") -> int:
         from devenv.errors import DevenvError
 
         if isinstance(error, WireError):
+            if error.error.get("details", {}).get("offer") == "configs" and not values.get("config"):
+                return _with_choice(verb, values, error.error, as_json)
             return report(error.error, as_json)
         if isinstance(error, DevenvError):
             return report(error.to_wire(), as_json)
         raise
+
+
+def _with_choice(verb: "Verb", values: "dict[str, Any]", error: "dict[str, Any]", as_json: bool) -> int:
+    """Again, with the configuration that a person chose."""
+    from devenv.cli.which import chosen
+    from devenv.cli.wire import WireError
+
+    try:
+        file = chosen(error, values, tell=verb.name != "exec", ask=verb.name == "up")
+        return int(verb.run({**values, "config": file})) if file else report(error, as_json)
+    except WireError as failed:
+        return report(failed.error, as_json)
 
 
 def _usage(error: BadUsage) -> "dict[str, Any]":

@@ -45,8 +45,8 @@ COMMON = (
 class Verb:
     """One verb of the command line.
 
-    `positional`: names in order; "name?" may be missing, "name..." takes all the rest *unparsed*: from the first
-    positional on, nothing is taken for an option of ours, so a program's own flags need no `--`.
+    `positional`: names in order; "name?" may be missing, "name*" takes all the rest, "name..." takes it *unparsed*:
+    from the first positional on, nothing is taken for an option of ours, so a program's own flags need no `--`.
     `foreign`: an option that is not ours and looks like none of ours begins the rest as well (pytest's own).
     """
 
@@ -116,8 +116,8 @@ class Verb:
     def _positionals(self, values: "dict[str, Any]", given: "list[str]") -> None:
         rest = list(given)
         for name in self.positional:
-            if name.endswith("..."):
-                values[name[:-3]] = rest
+            if name.endswith(("...", "*")):
+                values[name.rstrip(".*")] = rest
                 return
             if rest:
                 values[name.rstrip("?")] = rest.pop(0)
@@ -129,8 +129,8 @@ class Verb:
     def help(self) -> str:
         words = []
         for name in self.positional:
-            if name.endswith("..."):
-                words.append(f"[{name[:-3].upper()} ...]")
+            if name.endswith(("...", "*")):
+                words.append(f"[{name.rstrip('.*').upper()} ...]")
             else:
                 words.append(f"[{name[:-1].upper()}]" if name.endswith("?") else name.upper())
         lines = [f"usage: devenv {self.name} [options] {' '.join(words)}".rstrip(), "", self.summary, "", "options:"]

@@ -1,7 +1,9 @@
 """Views as text for people. The data is what --json prints; nothing here decides anything."""
 
+import os
 import time
 
+from devenv.api.sentences import pending
 from devenv.cli.narrate import duration, size
 from devenv.cli.tables import table
 
@@ -10,6 +12,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LABEL = 12
+# fmt: off
+_FLAGS = frozenset({
+    "--detach", "--init", "--interactive", "--no-healthcheck", "--oom-kill-disable", "--privileged", "--publish-all",
+    "--quiet", "--read-only", "--rm", "--sig-proxy", "--tty", "-P", "-d", "-i", "-q", "-t",
+})
+# fmt: on
+"""Of `docker create`: the options that take no value."""
+
+_IN_FORCE = "in force for new processes"
 
 
 def _row(label: str, text: str) -> str:
@@ -29,6 +40,9 @@ def environment(snapshot: "dict[str, Any]") -> str:
         made = " (made by another tool)" if view["adopted"] else ""
         lines.append(_row("container", f"{view['container']}{made}"))
         lines.append(_row("image", view["image"]))
+    if view.get("others"):
+        place = os.path.relpath(view["config_file"], view["local_folder"])
+        lines.append(_row("config", f"{place} (one of {len(view['others']) + 1}; devenv configs)"))
     lines.append(_row("folder", f"{view['local_folder']} -> {view['workspace_folder'] or '-'}"))
     if view["remote_user"]:
         lines.append(_row("user", view["remote_user"]))
@@ -56,12 +70,29 @@ def environment(snapshot: "dict[str, Any]") -> str:
     ]
     for run in live:
         lines.append(_row("run", f"{run['name']} ({run['id']}), {duration(time.time() - run['started'])}"))
-    if view["drift"]:
+    if view.get("pending"):
+        lines.append(f"  {pending(view['pending'])}")
+    lines += _failure(snapshot.get("operation"))
+    live = [drift for drift in view["drift"] if drift.get("live")]
+    if live:
+        names = ", ".join(drift["property"] for drift in live)
+        lines.append(f"  changed, and {_IN_FORCE}: {names}")
+    fixed = [drift for drift in view["drift"] if not drift.get("live")]
+    if fixed:
         lines.append("  differs from the configuration:")
-        lines += [f"    {drift['property']}: {drift['actual']} -> {drift['wanted']}" for drift in view["drift"]]
+        lines += [f"    {drift['property']}: {drift['actual']} -> {drift['wanted']}" for drift in fixed]
         lines.append("    `devenv rebuild` applies it")
     lines += [f"  note: {note}" for note in view["notes"]]
     return "\n".join(lines) + "\n"
+
+
+def _failure(operation: "dict[str, Any] | None") -> "list[str]":
+    """How the last long work on the environment ended, if not well."""
+    if not operation or operation["running"] or not operation["error"]:
+        return []
+    what = "lifecycle commands" if operation["verb"] == "hooks" else f"devenv {operation['verb']}"
+    error = operation["error"].splitlines()[0]
+    return [f"  {what} failed: {error}", *([f"    {operation['hint']}"] if operation["hint"] else [])]
 
 
 def _debug(view: "dict[str, Any]") -> str:
@@ -74,18 +105,31 @@ def plan(result: "dict[str, Any]") -> str:
     """What `up --dry-run` prints: the steps, the exact argument list, what differs."""
     lines = [f"{index}. {step}" for index, step in enumerate(result["steps"], 1)]
     if result.get("create"):
-        lines += [
-            "",
-            "docker create \\",
-            *(f"  {word} \\" for word in result["create"][:-1]),
-            f"  {result['create'][-1]}",
-        ]
+        lines += ["", " \\\n  ".join(["docker create", *_options(result["create"])])]
+    if result.get("override"):
+        lines += ["", "after the project's own Compose files:", *result["override"]]
     if result["drift"]:
         lines += ["", "differs:"]
-        rows = [(drift["property"], drift["actual"], drift["wanted"]) for drift in result["drift"]]
-        lines.append(table(("PROPERTY", "CONTAINER", "CONFIGURATION"), rows).rstrip())
+        rows = [
+            (drift["property"], drift["actual"], drift["wanted"], _IN_FORCE if drift.get("live") else "")
+            for drift in result["drift"]
+        ]
+        lines.append(table(("PROPERTY", "CONTAINER", "CONFIGURATION", ""), rows).rstrip())
     lines += [f"note: {note}" for note in result["notes"]]
     return "\n".join(lines or ["nothing to do"]) + "\n"
+
+
+def _options(words: "list[str]") -> "list[str]":
+    """As a shell reads them, an option with its value on one line; the image and what follows on the last."""
+    import shlex
+
+    found: list[str] = []
+    at = 0
+    while at < len(words) and words[at].startswith("-"):
+        valued = "=" not in words[at] and words[at] not in _FLAGS
+        found.append(" ".join(shlex.quote(word) for word in words[at : at + 1 + valued]))
+        at += 1 + valued
+    return [*found, " ".join(shlex.quote(word) for word in words[at:])]
 
 
 def taken_down(result: "dict[str, Any]") -> str:

@@ -74,6 +74,7 @@ def context(rows: int | None = None, columns: int | None = None) -> "dict[str, A
         "uid": os.getuid(),
         "rows": rows,
         "columns": columns,
+        "asides": os.isatty(2),
     }
 
 
@@ -221,18 +222,19 @@ def stream(
     window: bool = False,
     output: "Output | None" = None,
     on_message: "Callable[[dict[str, Any]], None] | None" = None,
+    size: "tuple[int, int] | None" = None,
 ) -> "dict[str, Any]":
     """Runs a streaming verb to its end and returns its END message, for example {"exit": 0}.
 
     With `tty` the terminal is raw and every key goes through; `detachable` gives Ctrl-] d its meaning. `window` sends
-    the terminal's size although the terminal stays as it is.
+    the terminal's size although the terminal stays as it is. `size` (rows, columns) stands for the terminal's.
     """
     import _signal  # type: ignore[import-not-found]
 
-    rows = columns = None
-    if tty or window:
-        size = os.get_terminal_size(1)
-        rows, columns = size.lines, size.columns
+    rows, columns = size or (None, None)
+    if (tty or window) and not size:
+        terminal_size = os.get_terminal_size(1)
+        rows, columns = terminal_size.lines, terminal_size.columns
     call = Call(verb, args, context(rows, columns))
     while True:
         line = call.line()

@@ -4,10 +4,12 @@
 has the defaults. Nothing here starts anything or looks into a container.
 """
 
-from devenv.config.load import FILE_NAME, Loaded, load, read
+from devenv.config.load import FILE_NAME, Loaded, customization_problems, layered, load, read
 from devenv.config.model import (
+    ContainerConfig,
     DebugConfig,
     DevenvConfig,
+    DotfilesConfig,
     PortConfig,
     PortsConfig,
     RunConfig,
@@ -20,8 +22,10 @@ from devenv.config.sources import Source, Sources
 
 __all__ = [
     "FILE_NAME",
+    "ContainerConfig",
     "DebugConfig",
     "DevenvConfig",
+    "DotfilesConfig",
     "Loaded",
     "PortConfig",
     "PortsConfig",
@@ -32,6 +36,8 @@ __all__ = [
     "Source",
     "Sources",
     "TestConfig",
+    "customization_problems",
+    "layered",
     "load",
     "read",
 ]

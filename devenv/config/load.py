@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import json
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -33,10 +34,11 @@ _KINDS = {
 
 
 class Loaded(NamedTuple):
-    """A configuration and where each of its values was written."""
+    """A configuration, where each of its values was written, and the checked value as it stands in the file."""
 
     config: DevenvConfig
     sources: Sources
+    raw: Mapping[str, Any] = {}
 
 
 def load(folder: pathlib.Path) -> DevenvConfig:
@@ -76,10 +78,57 @@ def parse(text: str, file: str) -> Loaded:
         problems += (found for found in _invalid(value, yaml_text.sources) if found.key not in unreadable)
     if not problems:
         try:
-            return Loaded(msgspec.convert(_reshaped(value), DevenvConfig), yaml_text.sources)
+            return Loaded(_converted(value), yaml_text.sources, value)
         except msgspec.ValidationError as error:
             problems.append(Problem(file, 0, 0, "", str(error)))
     raise ConfigError(sorted(set(problems), key=lambda problem: (problem.line, problem.column, problem.key)))
+
+
+def layered(customizations: Sequence[Any], file: Loaded) -> DevenvConfig:
+    """What `customizations.devenv` of images, features and devcontainer.json say, and devenv.yaml over them.
+
+    The shape is that of devenv.yaml. Objects are merged per key, everything else is replaced by what comes later.
+    A value that does not fit is left out; `customization_problems` tells of it where it was written.
+    """
+    merged: dict[str, Any] = {}
+    for value in customizations:
+        read, problems = _customization(value, "")
+        if not problems:
+            merged = _over(merged, read)
+    return _converted(_over(merged, file.raw)) if merged else file.config
+
+
+def customization_problems(value: Any, file: str = "") -> list[Problem]:
+    """What is wrong with one `customizations.devenv`; keys are relative to it."""
+    return _customization(value, file)[1]
+
+
+def _customization(value: Any, file: str) -> tuple[dict[str, Any], list[Problem]]:
+    """Read as devenv.yaml is, so that numbers where texts belong stay as written: JSON is YAML."""
+    text = YamlText(json.dumps(value, ensure_ascii=False), file, schema())
+    problems = [*text.problems, *_invalid(text.value, Sources(file))]
+    return (text.value if isinstance(text.value, dict) else {}), problems
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    made = dict(below)
+    for key, value in above.items():
+        present = made.get(key)
+        if isinstance(present, Mapping) and isinstance(value, Mapping) and not _is_run(present, value):
+            made[key] = _over(present, value)
+        else:
+            made[key] = value
+    return made
+
+
+def _is_run(below: Any, above: Any) -> bool:
+    """Two forms of one run exclude each other: the later one stands alone."""
+    forms = {form for value in (below, above) for form in RUN_FORMS if form in value}
+    return len(forms) > 1
+
+
+def _converted(value: dict[str, Any]) -> DevenvConfig:
+    return msgspec.convert(_reshaped(value), DevenvConfig)
 
 
 def _reshaped(value: dict[str, Any]) -> dict[str, Any]:

@@ -89,7 +89,9 @@ class PortConfig(_Section, frozen=True, kw_only=True):
     protocol: Annotated[
         Literal["tcp", "http", "https"], Meta(description="http and https give an address to open.")
     ] = "tcp"
-    auto_forward: AutoForward = AutoForward.NOTIFY
+    auto_forward: Annotated[
+        AutoForward | None, Meta(description="When something begins to listen; default: as devcontainer.json has it.")
+    ] = None
     require_local: Annotated[bool, Meta(description="Refuse another host port when this one is taken.")] = False
 
 
@@ -122,6 +124,41 @@ class DebugConfig(_Section, frozen=True, kw_only=True):
     just_my_code: Annotated[bool, Meta(description="Step over library code.")] = True
 
 
+Duration = Annotated[str, Meta(pattern=r"^[0-9]+[smh]?$")]
+
+
+class ContainerConfig(_Section, frozen=True, kw_only=True):
+    """What devenv adds to a container by itself, where the project wants it otherwise. Counts when one is made."""
+
+    gpus: Annotated[
+        Text | None,
+        Meta(description="Which GPUs: all, none, a count, indexes or UUIDs (0,2), a CDI name (vendor.com/class=0)."),
+    ] = None
+    gpu_via: Annotated[
+        Literal["cdi", "gpus", "runtime", "amd"] | None, Meta(description="The way to wire them; default: the best.")
+    ] = None
+    shm_size: Annotated[Text | None, Meta(description="Size of /dev/shm, for example 8gb.")] = None
+    ulimits: Annotated[
+        dict[str, str],
+        Meta(description="Limits by name, soft or soft:hard or unlimited; an empty text takes a default away."),
+    ] = {}
+    ipc: Annotated[Text | None, Meta(description="IPC namespace: private, shareable, host, container:NAME.")] = None
+    init: Annotated[bool | None, Meta(description="An init as the first process, which reaps orphans.")] = None
+    hook_timeout: Annotated[
+        Duration | None, Meta(description="The longest a lifecycle command may take, for example 30m; 0: no limit.")
+    ] = None
+
+
+class DotfilesConfig(_Section, frozen=True, kw_only=True):
+    """A repository of personal settings, cloned into the container once."""
+
+    repository: Annotated[Text, Meta(description="An address for git clone, or owner/name on GitHub.")]
+    target: Annotated[Text, Meta(description="Where it is cloned to in the container.")] = "~/dotfiles"
+    install: Annotated[
+        Text | None, Meta(description="The command to run there; default: the usual script, else links to the files.")
+    ] = None
+
+
 class DevenvConfig(_Section, frozen=True, kw_only=True):
     """devenv.yaml: run configurations, services, ports, tests and debugging of a project."""
 
@@ -131,4 +168,6 @@ class DevenvConfig(_Section, frozen=True, kw_only=True):
     ports: PortsConfig = PortsConfig()
     test: TestConfig = TestConfig()
     debug: DebugConfig = DebugConfig()
+    container: ContainerConfig = ContainerConfig()
+    dotfiles: DotfilesConfig | None = None
     sync: Annotated[dict[str, Any], Meta(description="Reserved for sync rules.")] = {}

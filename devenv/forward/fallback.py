@@ -2,6 +2,7 @@
 
 The last resort: 40 to 60 ms for each connection, no detection, and no half-close (an engine's exec has none, so a
 client that has sent all and waits for the answer works; a service that waits for the client's end does not see it).
+OpenBSD's nc does not end when the service does: a client that waits for that waits until it gives up itself.
 """
 
 from __future__ import annotations

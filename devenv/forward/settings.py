@@ -31,6 +31,7 @@ class Traits:
     auto_forward: str = "notify"  # notify | openBrowser | openBrowserOnce | openPreview | silent | ignore
     require_local: bool = False
     host_port: int | None = None
+    asked: bool = False  # the project names this port, by number, range, command line or `otherPortsAttributes`
 
 
 def no_traits(port: int, command_line: str) -> Traits:

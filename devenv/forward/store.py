@@ -28,6 +28,13 @@ class PortStore:
     def get(self, key: str) -> int | None:
         return self._ports.get(key)
 
+    def forget(self) -> None:
+        """As if nothing had ever been forwarded."""
+        self._ports.clear()
+        if not self._frozen:
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
     def freeze(self) -> None:
         """Another process writes the file from now on."""
         self._frozen = True

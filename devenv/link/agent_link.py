@@ -83,6 +83,14 @@ class AgentLink:
         except AgentRefusal as refusal:
             raise connect_failure(refusal) or refusal from None
 
+    async def take(self, connection: int) -> socket.socket | AgentChannel:
+        if self.tier is Tier.DIRECT:
+            return await self._multiplex.request_descriptor(
+                "reverse.take", channel=0, connection=connection, pass_fd=True
+            )
+        channel, _ = await self._on_channel("reverse.take", {"connection": connection, "pass_fd": False})
+        return channel
+
     async def unpack(self, destination: str, tar: bytes) -> None:
         channel, _ = await self._on_channel("unpack", {"dest": destination})
         try:

@@ -151,6 +151,7 @@ class LocalEngine:
         workdir: str = "",
         tty: bool = False,
         stdin: bool = True,
+        privileged: bool = False,
     ) -> SubprocessExecStream:
         stream = await SubprocessExecStream.start(argv, env)
         self.streams.append(stream)
@@ -263,6 +264,7 @@ class FakeLink:
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Callable[..., Any]] = {"ports.list": lambda: {"listeners": []}}
         self.channels: list[FakeChannel] = []
+        self.incoming: dict[int, socket.socket] = {}  # what `take` hands out
         self._listeners: list[Callable[[dict[str, Any]], None]] = []
         self._gone = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -362,6 +364,12 @@ class FakeLink:
         channel.on_close = writer.transport.abort
         self._own(self._relay(reader, writer, channel, sent_all))
         return channel
+
+    async def take(self, connection: int) -> socket.socket | FakeChannel:
+        self._require()
+        if connection not in self.incoming:
+            raise AgentRefusal(f"no such connection: {connection}", details={"code": "bad-request", "errno": None})
+        return self.incoming.pop(connection)
 
     async def unpack(self, destination: str, tar: bytes) -> None:
         self._require()

@@ -100,6 +100,10 @@ class Link(Protocol):
     async def connect(self, port: int, host: str = "127.0.0.1") -> socket.socket | Channel:
         """Direct tier: the connected, non-blocking socket itself. Stream tier: a channel. Raises OSError kinds."""
 
+    async def take(self, connection: int) -> socket.socket | Channel:
+        """A connection from the container that an `incoming` event told of, as `connect` gives one. After
+        `request("reverse.listen", port=...)`; an `AgentRefusal` when it was given up meanwhile."""
+
     async def unpack(self, destination: str, tar: bytes) -> None:
         """Extracts the tar to `destination` as the link's user, atomically (a rename)."""
 

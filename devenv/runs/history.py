@@ -98,6 +98,8 @@ class Again:
     client_cwd: str
     tty: bool
     wait: bool = False
+    mode: str = ""  # of a debug run: "ranks" or "post-mortem"; "" for the program itself
+    ranks: tuple[int, ...] | None = None
 
 
 def rerun(record: Record) -> Again:
@@ -108,11 +110,16 @@ def rerun(record: Record) -> Again:
         raise NotFound(
             f"the record of run {record['id']} does not say how it was started", "start it by its name or script"
         )
+    debug = meta.get("debug") or {}
+    entry = debug.get("entry") or {}
+    ranks = entry.get("ranks")
     return Again(
         kind=str(record.get("kind", "run")),
         target=target,
         args=tuple(str(word) for word in meta.get("args") or ()),
         client_cwd=str(meta.get("client_cwd", "")),
         tty=bool(record.get("tty")),
-        wait=bool((meta.get("debug") or {}).get("wait")),
+        wait=bool(debug.get("wait")),
+        mode=str(entry.get("mode") or ""),
+        ranks=tuple(int(rank) for rank in ranks) if isinstance(ranks, list) else None,
     )

@@ -19,14 +19,23 @@ def _inside(path: str, root: str) -> str | None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WorkspacePaths:
-    """One folder under its two names: `host` is mounted at `container`. Both absolute, without a trailing slash."""
+    """One folder under its two names: `host` is mounted at `container`. Both absolute, without a trailing slash.
+
+    `opened` is the folder that tools open, where it is not the project's own (Compose); "" means that it is.
+    """
 
     host: str
     container: str
+    opened: str = ""
+
+    @property
+    def workspace(self) -> str:
+        """The workspace folder: where tools and lifecycle commands start."""
+        return self.opened or self.container
 
     def to_container(self, host_path: str) -> str | None:
         """The container's name of a host path, or None when the path is not in the project."""
-        inside = _inside(posixpath.normpath(host_path), self.host)
+        inside = _inside(posixpath.normpath(host_path), self.host) if self.host else None
         return None if inside is None else posixpath.normpath(posixpath.join(self.container, inside))
 
     def to_host(self, container_path: str) -> str | None:
@@ -39,5 +48,7 @@ class WorkspacePaths:
         return _inside(posixpath.normpath(container_path), self.container)
 
     def working_folder(self, client_cwd: str) -> str:
-        """The container folder that corresponds to the client's; the workspace folder for a client elsewhere."""
-        return self.to_container(client_cwd) or self.container
+        """The container folder that corresponds to the client's; the workspace folder for a client elsewhere, or at
+        the project's root."""
+        inside = self.to_container(client_cwd)
+        return self.workspace if inside in (None, self.container) else inside or self.workspace

@@ -9,7 +9,7 @@ from devenv.api.context import ClientContext
 from devenv.api.views import ServiceView, Snapshot
 from devenv.config import DevenvConfig
 from devenv.engine.port import ContainerSnapshot
-from devenv.environment.probe import ProbedEnv
+from devenv.environment.inside.probe import ProbedEnv
 from devenv.errors import DevenvError, NoPython
 from devenv.forward.fallback import ExecDialer
 from devenv.supervisor.door import Door
@@ -66,8 +66,7 @@ class Live:
         """What the files say of ports now, edits since the last time included."""
         config, _ = self.config(bench)
         if config is not None:
-            merged = self._registry.environments.merged(bench.target, container)
-            bench.forwarder.configure(port_settings(merged, config))
+            bench.forwarder.configure(port_settings(self._registry.merged(bench), config))
 
     async def _find_services(self, bench: Workbench) -> None:
         """What is declared, installed and running, with its ports; after each new link, behind everybody's back."""
@@ -120,4 +119,5 @@ class Live:
     def snapshot(self, bench: Workbench) -> Snapshot:
         config, problem = self.config(bench)
         services: list[ServiceView] = bench.services.views() if bench.services is not None else []
-        return snapshot(bench, config, problem, services, self._door.view(bench))
+        action = self._registry.merged(bench).shutdown_action or ""
+        return snapshot(bench, config, problem, services, self._door.view(bench), action)

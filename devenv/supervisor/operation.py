@@ -1,7 +1,7 @@
 """Long work of one environment that several clients may wait for: one doing, one result for all.
 
 The work goes on while at least one client waits for it; when the last one leaves it is cancelled, so that Ctrl-C
-means what it says. A client that joins late hears what was told before.
+means what it says. Work that nobody has to wait for is kept. A client that joins late hears what was told before.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from devenv.api.views import OperationView
+from devenv.errors import Interrupted
 from devenv.supervisor.connection import Connection
 
 Message = dict[str, Any]
@@ -51,14 +52,16 @@ class Operation:
 
     _REPLAY = 400  # messages kept for a late listener
 
-    def __init__(self, verb: str, work: Callable[[Telling], Awaitable[Any]]) -> None:
+    def __init__(self, verb: str, work: Callable[[Telling], Awaitable[Any]], *, kept: bool = False) -> None:
         self.verb = verb
+        self._kept = kept
         self.started = time.time()
         self._told: list[Message] = []
         self._listeners: set[Callable[[Message], None]] = set()
         self._waiting = 0
         self.final: OperationView | None = None  # how it looked at its end; see snapshot.operation_view
         telling = Telling(asyncio.get_running_loop(), self._tell)
+        self._ending = False
         self._task: asyncio.Future[Any] = asyncio.ensure_future(work(telling))
 
     def _tell(self, message: Message) -> None:
@@ -70,6 +73,15 @@ class Operation:
     @property
     def running(self) -> bool:
         return not self._task.done()
+
+    @property
+    def ending(self) -> bool:
+        """Nobody wants it any more: it still cleans up, and has no result to wait for."""
+        return self._ending
+
+    async def ended(self) -> None:
+        """Returns when it has ended, however it ends."""
+        await asyncio.wait({self._task})
 
     @property
     def told(self) -> list[Message]:
@@ -89,8 +101,17 @@ class Operation:
         self._listeners.add(listener)
         return lambda: self._listeners.discard(listener)
 
+    async def cancel(self) -> None:
+        """Ends the work, and returns when it has ended."""
+        self._leave()
+        await self.ended()
+
+    def _leave(self) -> None:
+        self._ending = True
+        self._task.cancel()
+
     async def join(self, connection: Connection) -> Any:
-        """Waits for the result, telling the client how far it is."""
+        """Waits for the result, telling the client how far it is. Raises `Interrupted` when another command ends it."""
         for message in self._told:
             connection.send(message)
         self._listeners.add(connection.send)
@@ -100,11 +121,13 @@ class Operation:
             await asyncio.wait({self._task, gone}, return_when=asyncio.FIRST_COMPLETED)
             if self._task.done():
                 await asyncio.sleep(0)  # messages that were sent from threads come before the result
+                if self._task.cancelled():
+                    raise Interrupted(f"`{self.verb}` was ended by another command", "run it again")
                 return self._task.result()
         finally:
             gone.cancel()
             self._listeners.discard(connection.send)
             self._waiting -= 1
-            if not self._waiting and not self._task.done():
-                self._task.cancel()
+            if not self._waiting and not self._kept and not self._task.done():
+                self._leave()
         raise asyncio.CancelledError

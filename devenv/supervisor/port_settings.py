@@ -5,9 +5,10 @@ from __future__ import annotations
 from devcontainer import ports
 from devcontainer.merge import Merged
 from devenv.config import DevenvConfig
+from devenv.config.model import AutoForward
 from devenv.forward.settings import ConfiguredPort, ForwardSettings, Traits
 
-_AUTO = {"open-browser": "openBrowser", "open-browser-once": "openBrowserOnce"}
+_AUTO = {AutoForward.OPEN_BROWSER: "openBrowser", AutoForward.OPEN_BROWSER_ONCE: "openBrowserOnce"}
 
 
 def port_settings(merged: Merged, config: DevenvConfig) -> ForwardSettings:
@@ -20,13 +21,19 @@ def port_settings(merged: Merged, config: DevenvConfig) -> ForwardSettings:
         said = ports.attributes(asked, command_line, merged.ports_attributes, merged.other_ports_attributes)
         ours = config.ports.configured.get(port) if host == "localhost" else None
         if ours is None:
-            return Traits(said.label, said.protocol or "tcp", said.on_auto_forward, said.require_local_port)
+            known = asked in wanted or said.declared
+            return Traits(
+                said.label, said.protocol or "tcp", said.on_auto_forward, said.require_local_port, asked=known
+            )
         return Traits(
             label=ours.label or said.label,
             protocol=ours.protocol if ours.protocol != "tcp" else said.protocol or "tcp",
-            auto_forward=_AUTO.get(ours.auto_forward.value, ours.auto_forward.value),
+            auto_forward=_AUTO.get(ours.auto_forward, ours.auto_forward.value)
+            if ours.auto_forward
+            else said.on_auto_forward,
             require_local=ours.require_local or said.require_local_port,
             host_port=ours.host_port,
+            asked=True,
         )
 
     configured = []

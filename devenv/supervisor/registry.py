@@ -7,19 +7,24 @@ import logging
 import os
 import pathlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
+from devcontainer import discover
+from devcontainer.merge import Merged, merge
 from devenv.api.context import ClientContext
 from devenv.api.messages import Args
 from devenv.config import DevenvConfig
-from devenv.config import load as load_config
 from devenv.engine.docker_adapter import DockerEngine
 from devenv.engine.endpoint import resolve, same_place
+from devenv.engine.port import ContainerSnapshot
+from devenv.environment import settings
 from devenv.environment.environments import Environments
-from devenv.environment.target import Target
-from devenv.errors import DevenvError, Refused
+from devenv.environment.target import Choice, Target
+from devenv.errors import ConfigError, DevenvError, Refused
 from devenv.forward.handover import Listener
 from devenv.supervisor.background import Background
+from devenv.supervisor.choices import Choices
 from devenv.supervisor.engines import Engines
 from devenv.supervisor.root import project_root
 from devenv.supervisor.workbench import Workbench
@@ -28,6 +33,29 @@ from devenv.version import VERSION
 log = logging.getLogger("devenv.supervisor")
 
 Stamp = tuple[tuple[str, int, int], ...]
+
+
+class _Settings(NamedTuple):
+    """A configuration and what it was read for."""
+
+    stamp: Stamp
+    target: Target
+    container: ContainerSnapshot | None
+    config: DevenvConfig
+
+
+class _Merged(NamedTuple):
+    target: Target
+    container: ContainerSnapshot | None
+    merged: Merged
+
+
+class _Found(NamedTuple):
+    """What a client's words meant when they were looked up."""
+
+    stamp: Stamp
+    bench: Workbench
+    target: Target
 
 
 class Registry:
@@ -45,25 +73,84 @@ class Registry:
         self._inherited = dict(inherited or {})  # a predecessor's listening sockets, until their environment is held
         self._retired = False
         self._benches: dict[str, Workbench] = {}
-        self._found: dict[tuple[str, str | None], tuple[Stamp, Workbench]] = {}
-        self._configs: dict[str, tuple[Stamp, DevenvConfig]] = {}
+        self.choices = Choices(state)
+        self._found: dict[tuple[str, str | None, str], _Found] = {}
+        self._configs: dict[str, _Settings] = {}
+        self._merged: dict[str, _Merged] = {}
         self._background = Background("registry")
         self._looking: dict[str, asyncio.Lock] = {}
 
     def all(self) -> list[Workbench]:
         return list(self._benches.values())
 
-    async def find(self, args: Args, ctx: ClientContext) -> Workbench:
-        """The environment that the client means, running or not. ConfigError when its files are wrong."""
-        asked = (args.folder or ctx.cwd, args.config)
+    async def find(
+        self, args: Args, ctx: ClientContext, choice: Choice | None = None, *, strict: bool = False
+    ) -> Workbench:
+        """The environment that the client means, running or not. ConfigError when its files are wrong.
+
+        Unless `strict`, a container that is there goes on with what was read before: who is in the middle of an edit
+        can still work in it, and stop it.
+        """
+        asked = (args.folder or ctx.cwd, args.config, repr(choice))
         known = self._found.get(asked)
-        if known is not None and _is_current(known[0]):
-            await self._on_asked_engine(known[1], ctx)
-            if known[1].container is None:
-                await self._look(known[1])
-            return known[1]
-        root = args.folder or project_root(ctx.cwd, {bench.target.local_folder for bench in self._benches.values()})
-        target = await self.environments.resolve(root, ctx, config=args.config)
+        if known is not None and _is_current(known.stamp):
+            bench = known.bench
+            await self._on_asked_engine(bench, ctx)
+            bench.target = known.target  # others may have asked for the same environment in another way
+            if bench.container is None:
+                await self._look(bench)
+            return bench
+        root = self.root_of(args, ctx)
+        try:
+            target = await self.environments.resolve(root, ctx, config=args.config, choice=choice)
+        except ConfigError as error:
+            if error.details.get("offer") == "configs":
+                error.details["remembered"] = self.choices.get(root)
+            if strict or choice is not None or (before := self._before_the_edit(root, args.config, error)) is None:
+                raise
+            await self._on_asked_engine(before, ctx)
+            return before
+        return await self._held(target, ctx, asked, root)
+
+    def _before_the_edit(self, root: str, config: str | None, error: ConfigError) -> Workbench | None:
+        """The one environment of the folder with a container, where the client leaves no choice."""
+        local = os.path.normpath(root)
+        found = [bench for bench in self._benches.values() if bench.target.local_folder == local and bench.container]
+        if config is not None or len(found) != 1 or "offer" in error.details:
+            return None
+        found[0].misread = f"{error.message}; what was read before this edit still counts"
+        return found[0]
+
+    def root_of(self, args: Args, ctx: ClientContext) -> str:
+        """The project folder that the client means."""
+        return args.folder or project_root(ctx.cwd, {bench.target.local_folder for bench in self._benches.values()})
+
+    def held(self, key: str) -> Workbench | None:
+        return self._benches.get(key)
+
+    def remember(self, bench: Workbench) -> None:
+        """A person chose this configuration; of a folder with a default one there is nothing to remember."""
+        target = bench.target
+        paths = [pathlib.Path(path) for path in (target.config_file, *target.others) if path]
+        root = pathlib.Path(target.local_folder)
+        if len(paths) > 1 and discover.default(root, sorted(paths, key=lambda path: len(path.parts))) is None:
+            self.choices.put(target.local_folder, target.config_file)
+
+    async def find_container(
+        self,
+        container: ContainerSnapshot,
+        ctx: ClientContext,
+        config: str | None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Workbench:
+        """The environment of a container that is known by itself; `config` says what is configured, if anything.
+        `labels` are those that it was found by."""
+        target = await self.environments.resolve_container(container, ctx, config, labels)
+        return await self._held(target, ctx, None, target.local_folder)
+
+    async def _held(
+        self, target: Target, ctx: ClientContext, asked: tuple[str, str | None, str] | None, root: str
+    ) -> Workbench:
         # One look at a time at one environment; an engine that does not answer holds up nobody else.
         async with self._looking.setdefault(target.key, asyncio.Lock()):
             bench = self._benches.get(target.key)
@@ -73,9 +160,11 @@ class Registry:
             else:
                 await self._on_asked_engine(bench, ctx)
                 bench.target = target
+            bench.misread = ""
             if bench.container is None:
                 await self._look(bench)
-            self._found[asked] = (_stamp_of(target, root), bench)
+            if asked is not None:
+                self._found[asked] = _Found(_stamp_of(target, root), bench, target)
             return bench
 
     async def _on_asked_engine(self, bench: Workbench, ctx: ClientContext) -> None:
@@ -100,6 +189,10 @@ class Registry:
         if state.container is not None:
             bench.drift, bench.notes = list(state.drift), list(state.notes)
             await bench.adopt(state.container, state.remote_user, state.workspace_folder, adopted=state.adopted)
+
+    async def engine_for(self, ctx: ClientContext) -> DockerEngine:
+        """The engine that the client means."""
+        return await self._engines.engine_for(ctx)
 
     def hold(self, target: Target, engine: DockerEngine) -> Workbench:
         """A workbench for a target that has none yet. What its files say of ports follows with its container."""
@@ -132,16 +225,28 @@ class Registry:
                         log.warning("[env=%s] after %s: %s", bench.target.key, event.action, error)
 
     def config(self, bench: Workbench) -> DevenvConfig:
-        """The project's devenv.yaml as it is now; ConfigError names all of its problems."""
-        return self.config_of(bench.target.local_folder)
+        """devenv.yaml as it is now, over the customizations of configuration, features and image; ConfigError names
+        all of its problems."""
+        target, container = bench.target, bench.container
+        stamp = _stamp((os.path.join(target.local_folder, "devenv.yaml"),))
+        known = self._configs.get(target.key)
+        if known is None or known.stamp != stamp or known.target is not target or known.container is not container:
+            merged = self.merged(bench) if container is not None else None
+            known = _Settings(stamp, target, container, settings.of(target, merged))
+            self._configs[target.key] = known
+        return known.config
 
-    def config_of(self, folder: str) -> DevenvConfig:
-        stamp = _stamp((os.path.join(folder, "devenv.yaml"),))
-        known = self._configs.get(folder)
-        if known is None or known[0] != stamp:
-            known = (stamp, load_config(pathlib.Path(folder)))
-            self._configs[folder] = known
-        return known[1]
+    def merged(self, bench: Workbench) -> Merged:
+        """The configuration and what the image's metadata says, for the container that there is."""
+        target, container = bench.target, bench.container
+        known = self._merged.get(target.key)
+        if known is None or known.target is not target or known.container is not container:
+            if container is not None:
+                merged = self.environments.merged(target, container)
+            else:
+                merged = merge([target.substitution.apply_entry(entry) for entry in target.entries])
+            known = self._merged[target.key] = _Merged(target, container, merged)
+        return known.merged
 
     async def restore(self, ctx: ClientContext) -> list[Workbench]:
         """After a start: every environment of ours whose container runs is held again."""
@@ -194,6 +299,6 @@ def _is_current(stamp: Stamp) -> bool:
 
 def _stamp_of(target: Target, root: str) -> Stamp:
     """The files whose change makes a look-up stale."""
-    names = [target.config_file] if target.config_file else []
+    names = [*([target.config_file] if target.config_file else []), *target.personal_files]
     names += [os.path.join(root, name) for name in (".devcontainer", ".devcontainer.json", "devenv.yaml")]
     return _stamp(names)

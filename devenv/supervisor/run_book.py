@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from devenv.api.views import RunState
-from devenv.environment.records import write_atomic
+from devenv.atomic_file import write_atomic
 
 _LIVE = (RunState.STARTING, RunState.RUNNING)
 _KEPT = 500  # ended runs remembered
@@ -61,9 +61,10 @@ class RunBook:
             self._on_change()
 
     def clear(self) -> None:
-        """The environment's volumes are gone."""
+        """The environment's volumes are gone, and so is the file."""
         self._records.clear()
-        self._save()
+        if not self._frozen:
+            self._file.unlink(missing_ok=True)
         self._on_change()
 
     def container_ended(self, at: float) -> None:

@@ -145,7 +145,7 @@ class Server:
         except msgspec.MsgspecError as error:
             raise UsageError(f"{request.verb}: {error}") from error
         sent = request.context
-        context = ClientContext(sent.cwd, sent.umask, sent.env, sent.uid, sent.rows, sent.columns)
+        context = ClientContext(sent.cwd, sent.umask, sent.env, sent.uid, sent.rows, sent.columns, sent.asides)
         return await handler(args, context, connection)
 
 

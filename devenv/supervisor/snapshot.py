@@ -39,6 +39,7 @@ STATUS = {
     "dead": EnvStatus.BROKEN,
     "removing": EnvStatus.ABSENT,
 }
+PENDING = "hooks"  # the operation of lifecycle commands that nobody waits for
 _LOG_SHOWN = 30  # lines
 _WORKING = {"up": EnvStatus.CREATING, "rebuild": EnvStatus.BUILDING, "start": EnvStatus.STARTING}
 
@@ -54,7 +55,9 @@ def status_of(bench: Workbench) -> EnvStatus:
     return STATUS.get(bench.container.status, EnvStatus.BROKEN)
 
 
-def environment_view(bench: Workbench, drift: Sequence[DriftView] = ()) -> EnvironmentView:
+def environment_view(
+    bench: Workbench, drift: Sequence[DriftView] = (), *, shutdown_action: str = ""
+) -> EnvironmentView:
     container = bench.container
     probed = bench.probed
     link = bench.current_link
@@ -70,7 +73,7 @@ def environment_view(bench: Workbench, drift: Sequence[DriftView] = ()) -> Envir
         image=container.image if container else "",
         started=epoch(container.started_at) if container and bench.running else None,
         remote_user=bench.remote_user,
-        workspace_folder=bench.paths.container,
+        workspace_folder=bench.paths.workspace,
         python=(probed.python or "") if probed else "",
         python_version=probed.python_version if probed else "",
         engine=bench.engine_name,
@@ -80,7 +83,10 @@ def environment_view(bench: Workbench, drift: Sequence[DriftView] = ()) -> Envir
         owner=bench.owner,
         usage=usage_view(bench),
         drift=list(drift or bench.drift),
-        notes=list(bench.notes),
+        notes=[*([bench.misread] if bench.misread else []), *bench.notes],
+        pending=list(bench.pending),
+        shutdown_action=shutdown_action,
+        others=list(bench.target.others),
     )
 
 
@@ -123,9 +129,10 @@ def snapshot(
     problem: DevenvError | None,
     services: Sequence[ServiceView],
     debug: DebugView | None,
+    shutdown_action: str = "",
 ) -> Snapshot:
     """`problem`: why devenv.yaml could not be read; the rest is shown all the same."""
-    environment = environment_view(bench)
+    environment = environment_view(bench, shutdown_action=shutdown_action)
     if problem is not None:
         environment = EnvironmentView(
             **{name: getattr(environment, name) for name in environment.__struct_fields__ if name != "notes"},

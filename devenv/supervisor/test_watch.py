@@ -13,6 +13,7 @@ from devenv.runs.tests import TestReport
 from devenv.runs.testwatch import ImportIndex, TestWatch
 from devenv.runs.watch import watch_project
 from devenv.supervisor import connection as wire
+from devenv.supervisor.asides import ports_told
 from devenv.supervisor.connection import Connection
 from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.registry import Registry
@@ -74,7 +75,8 @@ async def watch_for_client(
     work = asyncio.ensure_future(watch_tests(bench, launcher, registry, args, ctx, output=output, tell=tell))
     client = asyncio.ensure_future(_interrupted(connection))
     try:
-        await asyncio.wait({work, client}, return_when=asyncio.FIRST_COMPLETED)
+        with ports_told(bench, ctx, connection):
+            await asyncio.wait({work, client}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (work, client):
             task.cancel()

@@ -10,5 +10,5 @@ from devenv.supervisor.workbench import Workbench
 
 async def tool_environment(bench: Workbench, launcher: Launcher, ctx: ClientContext, *, tty: bool) -> dict[str, str]:
     """Complete: the probed variables with `remoteEnv`, and the client's terminal type where there is a terminal."""
-    probed = await launcher.probed(bench)
+    probed = await launcher.probed(bench, ctx)
     return compose_env(probed.env, {}, {}, terminal=ctx.env if tty else None)

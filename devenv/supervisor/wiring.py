@@ -9,20 +9,36 @@ import pathlib
 import socket
 from collections.abc import Callable
 
-from devenv.api import messages, paths
+from devenv.api import dropin_messages, messages, paths, profiling
 from devenv.api.context import ClientContext
 from devenv.debug.cache import DebugpyCache
+from devenv.errors import DevenvError
 from devenv.forward.handover import Listener
+from devenv.profile.cache import ToolCache
+from devenv.supervisor.bring_up import BringUp
 from devenv.supervisor.door import Door
+from devenv.supervisor.dropin_answers import Answers
+from devenv.supervisor.editor_files import EditorFiles
 from devenv.supervisor.handover import HandOver
 from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.live import Live
+from devenv.supervisor.observing import Observer
+from devenv.supervisor.profiler import Profiler
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.server import Handler, Server
+from devenv.supervisor.verbs.attach_debug import AttachDebugVerbs
+from devenv.supervisor.verbs.compose import ComposeVerbs
+from devenv.supervisor.verbs.configurations import ConfigurationVerbs
 from devenv.supervisor.verbs.debug import DebugVerbs
+from devenv.supervisor.verbs.debug_sessions import DebugSessionVerbs
+from devenv.supervisor.verbs.dropin import DropinVerbs
 from devenv.supervisor.verbs.environment import EnvironmentVerbs
+from devenv.supervisor.verbs.fronts import FrontVerbs
+from devenv.supervisor.verbs.ide import IdeVerbs
+from devenv.supervisor.verbs.images import ImageVerbs
 from devenv.supervisor.verbs.ports import PortVerbs
 from devenv.supervisor.verbs.processes import ProcessVerbs
+from devenv.supervisor.verbs.profile import ProfileVerbs
 from devenv.supervisor.verbs.runs import RunVerbs
 from devenv.supervisor.verbs.tests import TestVerbs
 from devenv.supervisor.verbs.watch import WatchVerbs
@@ -63,6 +79,8 @@ class Supervisor:
             for bench in await self._registry.restore(ctx):
                 bench.start(self._reconnect(bench), "restore")
             self._registry.drop_inherited()
+        except DevenvError as error:
+            log.warning("what ran before is not taken over: %s", error)
         except Exception:
             log.exception("the restore failed")
 
@@ -83,12 +101,23 @@ def build(state: pathlib.Path, lock: int, inherited: dict[str, list[Listener]] |
     launcher = Launcher(registry, DebugpyCache(state / "cache" / "debugpy"))
     door = Door(registry)
     live = Live(registry, launcher, door)
-    runs = RunVerbs(registry, launcher)
-    debug = DebugVerbs(registry, launcher, runs, door)
-    environment = EnvironmentVerbs(registry, live)
+    runs = RunVerbs(registry, launcher, door)
+    files = EditorFiles(registry, door)
+    debug = DebugVerbs(registry, launcher, runs, door, files)
+    ide = IdeVerbs(registry, door, files)
+    observer = Observer(launcher, ToolCache(state / "cache" / "profile"))
+    profile = ProfileVerbs(registry, launcher, runs, observer, Profiler(launcher, observer))
+    attach_debug = AttachDebugVerbs(registry, launcher, observer, door, files)
+    bringing = BringUp(registry, live)
+    environment = EnvironmentVerbs(registry, live, bringing, files)
     processes = ProcessVerbs(registry, launcher)
     tests = TestVerbs(registry, launcher, runs)
     ports = PortVerbs(registry, live)
+    dropin = DropinVerbs(registry, bringing, processes, Answers(registry))
+    configurations = ConfigurationVerbs(registry)
+    compose = ComposeVerbs(registry)
+    images = ImageVerbs(registry)
+    fronts = FrontVerbs(registry, environment)
     stop: list[Callable[[], None]] = []
     watch = WatchVerbs(registry, live, lambda: stop[0]())
     handover = HandOver(registry, lock)
@@ -99,6 +128,13 @@ def build(state: pathlib.Path, lock: int, inherited: dict[str, list[Listener]] |
         "stop": (messages.StopArgs, environment.stop),
         "down": (messages.StopArgs, environment.down),
         "status": (messages.Args, environment.status),
+        "dropin-up": (dropin_messages.DropinUpArgs, dropin.up),
+        "dropin-set-up": (dropin_messages.DropinSetUpArgs, dropin.set_up),
+        "dropin-build": (dropin_messages.DropinBuildArgs, dropin.build),
+        "dropin-run-user-commands": (dropin_messages.DropinCommandsArgs, dropin.run_user_commands),
+        "dropin-read-configuration": (dropin_messages.DropinReadArgs, dropin.read_configuration),
+        "dropin-exec": (dropin_messages.DropinExecArgs, dropin.exec),
+        "dropin-remove": (dropin_messages.DropinArgs, dropin.remove),
         "ls": (messages.LsArgs, environment.ls),
         "init": (messages.InitArgs, environment.init),
         "exec": (messages.ExecArgs, processes.exec),
@@ -113,14 +149,26 @@ def build(state: pathlib.Path, lock: int, inherited: dict[str, list[Listener]] |
         "input": (messages.InputArgs, runs.input),
         "resize": (messages.ResizeArgs, runs.resize),
         "debug": (messages.DebugArgs, debug.debug),
-        "ide": (messages.IdeArgs, debug.ide),
+        "debug-sessions": (messages.DebugSessionsArgs, DebugSessionVerbs(registry, door).sessions),
+        "debug-attach": (messages.DebugAttachArgs, attach_debug.attach),
+        "ide": (messages.IdeArgs, ide.ide),
+        "stack": (profiling.StackArgs, profile.stack),
+        "profile": (profiling.ProfileArgs, profile.profile),
+        "record": (profiling.ProfileArgs, profile.record),
+        "profiles": (profiling.ProfilesArgs, profile.profiles),
         "test": (messages.TestArgs, tests.test),
         "watch-tests": (messages.WatchTestsArgs, tests.watch_tests),
         "ports": (messages.Args, ports.ports),
         "forward": (messages.ForwardArgs, ports.forward),
         "services": (messages.ServiceArgs, ports.services),
         "address": (messages.ServiceArgs, ports.address),
-        "watch": (messages.Args, watch.watch),
+        "configs": (messages.Args, configurations.configs),
+        "compose": (messages.ComposeArgs, compose.compose),
+        "build": (messages.BuildArgs, images.build),
+        "vendor": (messages.Args, images.vendor),
+        "watch": (messages.WatchArgs, watch.watch),
+        "opening": (messages.OpeningArgs, fronts.opening),
+        "leave": (messages.LeaveArgs, fronts.leave),
         "supervisor": (messages.ServiceArgs, watch.supervisor),
         "hand-over": (messages.HandOverArgs, handover.hand_over),
         "build-log": (messages.LogsArgs, watch.build_log),

@@ -15,14 +15,17 @@ from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from devenv.api.views import DriftView
+from devenv.debug.attach.book import Book
+from devenv.debug.endpoints import read_endpoints
 from devenv.debug.sessions import DebugSessions
 from devenv.engine.docker_adapter import DockerEngine
 from devenv.engine.port import ContainerSnapshot, Engine, EngineEvent
-from devenv.environment import link_folder
-from devenv.environment.probe import ProbedEnv
+from devenv.environment import adopt, link_folder
+from devenv.environment.inside.probe import ProbedEnv
 from devenv.environment.target import Target
 from devenv.errors import DevenvError, LinkError, NoPython, NotUp
 from devenv.forward.forwarder import Forwarder
+from devenv.forward.reverse import ReverseForwards
 from devenv.forward.settings import ForwardSettings
 from devenv.link.dial import open_link
 from devenv.link.port import Link, Tier
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("devenv.supervisor")
 
 _RETRY = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach an agent that went away
+_FIGURES_WITHIN = 2.0  # seconds
 
 
 class Workbench:
@@ -53,8 +57,10 @@ class Workbench:
         self.forwarder = Forwarder(
             target.key, folder / "ports.json", ForwardSettings(), time.monotonic, self.changes.touch, self.note
         )
+        self.reverse = ReverseForwards()
         self.runs = RunBook(folder / "runs.json", self.changes.touch)
         self.sessions = DebugSessions()
+        self.attached = Book(folder / "attached.json")
         self.tests: TestReport | None = None
         self.test_watch: asyncio.Task[None] | None = None
         self.services: ServiceBook | None = None
@@ -63,13 +69,18 @@ class Workbench:
         self.paths = WorkspacePaths(target.local_folder, target.workspace_folder)
         self.adopted = False
         self.notes: list[str] = []
+        self.misread = ""  # why the configuration cannot be used as it is now
         self.drift: list[DriftView] = []
+        self.unfinished = False  # whether stages of the lifecycle follow, behind everybody's back
+        self.pending: list[str] = []  # those of them that have commands
         self.owner = ""  # another owner whose container has the same project path
         self.tier = Tier.AUTO
         self.probed: ProbedEnv | None = None
         self.no_python = ""  # why no agent can run in this image; "" when one can
         self.operation: Operation | None = None
         self.engine_lost = False
+        self.fronts: list[str] = []  # front ends that watch, one for each watch
+        self.guests = 0  # commands and shells that are open in it, for as long as their clients live
         self.retired = False  # a successor has taken over: see devenv.supervisor.handover
         self._links: dict[str, Link] = {}
         self._opening: dict[str, asyncio.Lock] = {}
@@ -98,7 +109,8 @@ class Workbench:
         self.container = container
         self.remote_user = user
         self.adopted = adopted
-        self.paths = WorkspacePaths(self.target.local_folder, workspace)
+        project = adopt.project_folder(self.target, container)
+        self.paths = WorkspacePaths(self.target.local_folder, project, workspace)
         if other or restarted:
             await self.drop_links()
             self.probed = None
@@ -195,14 +207,30 @@ class Workbench:
             self.runs.update(record)
         self.sessions.set_link(link)
         self.sessions.update(self.runs.all())
+        await self._find_attached(link)
         await self.forwarder.set_link(link)
+        await self.reverse.set_link(link)
         self._background.start(self._watch(link), "link")
         self.changes.touch()
+
+    async def _find_attached(self, link: Link) -> None:
+        """Programs that were attached to before this supervisor, or before the link was cut."""
+        container = self.container
+        if container is None:
+            return
+        gone = []
+        for entry in self.attached.of(container.id, container.started_at):
+            if await read_endpoints(link, entry.endpoints.removesuffix(".front")) is None:
+                gone.append(entry.key)
+            elif not self.sessions.knows(entry.key):
+                self.sessions.adopt(entry, self.runs.get(entry.key))
+        self.attached.drop(gone)
 
     async def _watch(self, link: Link) -> None:
         """A link that ends while its container runs is opened again; runs never notice."""
         await link.wait_closed()
         await self.forwarder.set_link(None)
+        await self.reverse.set_link(None)
         self.changes.touch()
         attempt = 0
         while self.running and not self.retired and self._links.get(self.remote_user) is link:
@@ -224,6 +252,7 @@ class Workbench:
         """Gives up every link; runs go on, `exec`s end."""
         links, self._links = self._links, {}
         await self.forwarder.set_link(None)
+        await self.reverse.set_link(None)
         self.sessions.set_link(None)
         self.sessions.update(self.runs.all())
         for link in links.values():
@@ -257,8 +286,9 @@ class Workbench:
         if link is None:
             self.usage = None
             return
-        with contextlib.suppress(DevenvError):
-            figures = await link.request("stats")
+        with contextlib.suppress(DevenvError, TimeoutError):
+            async with asyncio.timeout(_FIGURES_WITHIN):  # a container that was paused just now does not answer
+                figures = await link.request("stats")
             self.usage = (self.usage[1] if self.usage else figures, figures)
             if self.runs.live():
                 await self.refresh_runs()
@@ -280,3 +310,4 @@ class Workbench:
         await self._background.close()
         await self.drop_links()
         await self.forwarder.close()
+        await self.reverse.close()

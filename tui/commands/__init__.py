@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from tui.commands import environment, output, ports, runs, screen, tests
+from tui.commands import configurations, debugging, environment, output, ports, runs, screen, tests
 from tui.commands.desk import Command
 
 COMMANDS: dict[str, Command] = {
     **environment.COMMANDS,
+    **configurations.COMMANDS,
     **runs.COMMANDS,
+    **debugging.COMMANDS,
     **output.COMMANDS,
     **tests.COMMANDS,
     **ports.COMMANDS,

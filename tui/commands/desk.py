@@ -7,6 +7,8 @@ from typing import Protocol
 
 from devenv.api.port import Client
 from tui.dialogs.question import Ask
+from tui.model.choices import Choices
+from tui.model.spans import Lines
 from tui.model.state import Event, Pane, State
 from tui.widgets.output import OutputPane
 from tui.widgets.textpane import TextPane
@@ -32,6 +34,15 @@ class Desk(Protocol):
     async def browse(self, address: str) -> bool:
         """Opens it in a browser on this machine; False when there is none to be seen."""
 
+    def sees_browser(self) -> bool:
+        """Whether a browser that is opened here can be seen by the person."""
+
+    async def pick(self, choices: Choices) -> str:
+        """Asks which one; the key of its row, "" for none."""
+
+    def switch(self, config: str) -> None:
+        """Shows another configuration of the folder from now on."""
+
     def turn(self, pane: Pane) -> None:
         """Shows a pane and puts the keyboard there."""
 
@@ -41,6 +52,9 @@ class Desk(Protocol):
 
     def overlay(self, name: str) -> None:
         """help | details | progress | palette"""
+
+    def read(self, title: str, lines: Lines) -> None:
+        """Shows a text over the workbench, to be read and closed."""
 
     def close_progress(self) -> None: ...
     def next_theme(self) -> str: ...

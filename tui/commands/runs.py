@@ -5,7 +5,10 @@ from __future__ import annotations
 import shlex
 
 from tui.commands.desk import Command, Desk
+from tui.model.profiling import profile_lines, stack_lines
 from tui.model.state import Chosen, Pane
+
+PROFILE_SECONDS = 10
 
 
 async def launch(desk: Desk, target: str, args: list[str], *, debug: bool = False, wait: bool = False) -> None:
@@ -61,6 +64,18 @@ async def rerun(desk: Desk) -> None:
         _show(desk, await desk.client.rerun(desk.state.selected))
 
 
+async def stack(desk: Desk) -> None:
+    if desk.state.selected is not None:
+        desk.read("Stack", stack_lines(await desk.client.stack(desk.state.selected)))
+
+
+async def profile(desk: Desk) -> None:
+    if desk.state.selected is not None:
+        desk.say(f"Recording for {PROFILE_SECONDS} s; the run goes on.")
+        result = await desk.client.profile(desk.state.selected, PROFILE_SECONDS)
+        desk.read("Profile", profile_lines(result))
+
+
 COMMANDS: dict[str, Command] = {
     "run": run,
     "debug": debug,
@@ -69,4 +84,6 @@ COMMANDS: dict[str, Command] = {
     "end": end,
     "kill": kill,
     "rerun": rerun,
+    "stack": stack,
+    "profile": profile,
 }

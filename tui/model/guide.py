@@ -16,6 +16,8 @@ def guide(state: State) -> Lines:
     if state.snapshot is None:
         if state.link is Link.LOST:
             return ((Span("The supervisor does not answer.", Tone.STRONG),), (Span(clean(state.link_hint), Tone.DIM),))
+        if state.link is Link.ASKING:
+            return ((Span("This folder has several configurations", Tone.STRONG),), (), _do("C", "choose one"))
         return ((Span("Connecting…", Tone.DIM),),)
     env = state.snapshot.environment
     lines: list[Line] = []

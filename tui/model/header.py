@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from devenv.api.views import EnvironmentView, EnvStatus
+from tui.model.configurations import short_name
 from tui.model.formatting import STATUS, bar, load_tone, size, spark, ticking
 from tui.model.spans import Line, Lines, Span, Tone, clean, clip_line, spread, width
 from tui.model.state import Link, State
 
+BADGES_FROM = 40  # cells: less is for the name
 SEPARATOR = Span("  ·  ", Tone.FAINT)
 
 
 def header(state: State, cells: int) -> Lines:
     """Two lines (one fact each at least) for a header of `cells` cells."""
     if state.snapshot is None:
+        name = (Span("◌ ", Tone.DIM), Span("devenv", Tone.STRONG))
+        if state.link is Link.ASKING:
+            key = (Span("  C", Tone.KEY), Span(" chooses one", Tone.DIM))
+            return ((*name, Span("  several configurations", Tone.WARN), *key), ())
         text = "connecting to the supervisor…" if state.link is Link.CONNECTING else "no connection"
-        return ((Span("◌ ", Tone.DIM), Span("devenv", Tone.STRONG), Span(f"  {text}", Tone.DIM)), ())
+        return ((*name, Span(f"  {text}", Tone.DIM)), ())
     env = state.snapshot.environment
     used = usage(state, env)
+    who = identity(state, env)
     return (
-        spread(identity(state, env), badges(state, env), cells),
+        spread(who, badges(env, cells - width(who) - 2) if cells >= BADGES_FROM else (), cells),
         spread(facts(env, cells - width(used) - 2), used, cells),
     )
 
@@ -28,16 +35,20 @@ def identity(state: State, env: EnvironmentView) -> Line:
     line: Line = (Span(f"{symbol} ", tone), Span(clean(env.name), Tone.STRONG), Span(f"  {env.status.value}", tone))
     if env.status is EnvStatus.RUNNING and env.started is not None:
         line += (Span(f" {ticking(state.now - env.started)}", Tone.DIM),)
-    if state.busy and state.operation is not None:
+    if state.operation is not None and state.working:
         since = ticking(state.now - state.operation.started)
         line += (SEPARATOR, Span(f"{state.operation.title.lower()} {since}", Tone.WARN), Span(" p", Tone.KEY))
+    elif state.operation is not None and state.failed_behind:
+        line += (SEPARATOR, Span(f"{state.operation.title.lower()} failed", Tone.BAD), Span(" p", Tone.KEY))
     return line
 
 
-def badges(state: State, env: EnvironmentView) -> Line:
+def badges(env: EnvironmentView, cells: int) -> Line:
+    """What asks for attention, the most urgent first; what has no room is left out, but never the first one."""
     out: list[Span] = []
-    if env.drift:
-        out.append(Span(f"≠ {len(env.drift)} drift", Tone.WARN))
+    fixed = sum(not drift.live for drift in env.drift)
+    if fixed:
+        out.append(Span(f"≠ {fixed} drift", Tone.WARN))
     if env.notes:
         out.append(Span(f"! {len(env.notes)} note{'s' * (len(env.notes) > 1)}", Tone.WARN))
     if env.usage.oom_kills:
@@ -48,15 +59,20 @@ def badges(state: State, env: EnvironmentView) -> Line:
         out.append(Span(f"of {clean(env.owner)}", Tone.WARN))
     if env.tier:
         out.append(Span(f"{env.tier} link", Tone.DIM))
-    spaced: list[Span] = []
+    if fixed < len(env.drift):
+        out.append(Span(f"≈ {len(env.drift) - fixed} in force", Tone.DIM))
+    spaced: Line = ()
     for span in out:
-        spaced += [Span("  "), span] if spaced else [span]
-    return tuple(spaced)
+        longer = (*spaced, Span("  "), span) if spaced else (span,)
+        if not spaced or width(longer) <= cells:
+            spaced = longer
+    return spaced
 
 
 def facts(env: EnvironmentView, cells: int) -> Line:
     """As many whole facts as fit, the most telling first."""
     facts = [
+        ("config ", short_name(env) if env.others else ""),
         ("", env.image or env.local_folder),
         ("python ", env.python_version),
         ("user ", env.remote_user),

@@ -27,6 +27,16 @@ def port_rows(state: State) -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def elsewhere(port: PortView) -> bool:
+    """Whether it is a port of another service: what listens there is not seen from the container."""
+    return port.container_host != "127.0.0.1"
+
+
+def key_of(port: PortView) -> str:
+    """What its row is known by."""
+    return f"port:{port.container_host}:{port.port}" if elsewhere(port) else f"port:{port.port}"
+
+
 def address(port: PortView) -> str:
     """What a person types on this machine to reach the port; "" when it is not forwarded."""
     return f"{port.host}:{port.host_port}" if port.host_port is not None else ""
@@ -47,7 +57,8 @@ def _service(state: State, service: ServiceView) -> Row:
 def _of_service(state: State, service: ServiceView) -> PortView | None:
     if state.snapshot is None or service.port is None:
         return None
-    return next((port for port in state.snapshot.ports if port.port == service.port and port.host_port), None)
+    known = (port for port in state.snapshot.ports if port.host_port and not elsewhere(port))
+    return next((port for port in known if port.port == service.port), None)
 
 
 def _port(port: PortView) -> Row:
@@ -61,7 +72,7 @@ def _port(port: PortView) -> Row:
     where = address(port)
     if port.note:
         left += (Span(" !", Tone.WARN),)
-    return Row(f"port:{port.port}", left, (Span(where or "not forwarded", Tone.INFO if where else Tone.DIM),))
+    return Row(key_of(port), left, (Span(where or "not forwarded", Tone.INFO if where else Tone.DIM),))
 
 
 def find(state: State, key: str) -> PortView | ServiceView | None:
@@ -71,7 +82,7 @@ def find(state: State, key: str) -> PortView | ServiceView | None:
     kind, _, name = key.partition(":")
     if kind == "service":
         return state.service(name)
-    return next((port for port in state.snapshot.ports if kind == "port" and str(port.port) == name), None)
+    return next((port for port in state.snapshot.ports if key_of(port) == key), None)
 
 
 def addresses(state: State, key: str) -> tuple[str, str]:
@@ -107,7 +118,7 @@ def detail(state: State, key: str, cells: int) -> Lines:
         by = f"{port.process} (pid {port.pid})" if port.pid else port.process
         facts += [
             ("in container", f"{port.container_host}:{port.port}"),
-            ("listens", by or ("yes" if port.listening else "nothing")),
+            ("listens", "" if elsewhere(port) else by or ("yes" if port.listening else "nothing")),
             ("found by", port.source),
             ("link", f"{port.tier}, {port.connections} open" if port.tier else ""),
             ("note", port.note),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from devenv.api.views import OperationView, ProgressView
+from tui.model.openings import openings
 from tui.model.state import (
     SIDE,
     Arrived,
+    Asked,
     Began,
     Chosen,
     Dismissed,
@@ -24,6 +26,7 @@ from tui.model.state import (
     Resized,
     State,
     Step,
+    Switched,
     Ticked,
     Turned,
     Typing,
@@ -31,7 +34,8 @@ from tui.model.state import (
 
 HISTORY = 60  # values of CPU and memory kept
 LOG_LINES = 500
-TITLES = {"up": "Bringing up", "rebuild": "Rebuilding", "start": "Starting"}
+TITLES = {"up": "Bringing up", "rebuild": "Rebuilding", "start": "Starting", "hooks": "Lifecycle commands"}
+BEHIND = "hooks"
 
 
 def reduce(state: State, event: Event) -> State:
@@ -41,6 +45,11 @@ def reduce(state: State, event: Event) -> State:
             return _arrived(state, event)
         case Lost(message, hint):
             return replace(state, link=Link.LOST, link_message=message, link_hint=hint, input_mode=False)
+        case Asked():
+            return replace(state, link=Link.ASKING, link_message="", link_hint="", input_mode=False)
+        case Switched():
+            kept = {"now": state.now, "columns": state.columns, "lines": state.lines, "tab": state.tab}
+            return State(**kept, side=state.side, focus=state.focus)  # type: ignore[arg-type]
         case Ticked(now):
             return _sampled(replace(state, now=now))
         case Resized(columns, lines):
@@ -81,6 +90,7 @@ def _arrived(state: State, event: Arrived) -> State:
     snapshot = event.snapshot
     state = replace(state, link=Link.LIVE, link_message="", link_hint="", snapshot=snapshot, now=event.now)
     state = replace(state, operation=_foreign(state.operation, snapshot.operation, event.now))
+    state = replace(state, openings=(state.openings or frozenset()) | openings(snapshot))
     known = {run.id for run in snapshot.runs}
     if state.awaited in known:
         state = replace(state, awaited=None)
@@ -105,9 +115,10 @@ def _foreign(operation: Operation | None, view: OperationView | None, now: float
             return _finished(operation, Finished(now, error, hint))
         return operation
     if operation is None or ours or operation.started != view.started:
-        if ours and operation is not None and view.started < (operation.ended or now):
+        behind = view.verb == BEHIND
+        if ours and operation is not None and not behind and view.started < (operation.ended or now):
             return operation  # the last word on our own work, from before its end
-        operation = Operation(TITLES.get(view.verb, view.verb), view.started, foreign=True)
+        operation = Operation(TITLES.get(view.verb, view.verb), view.started, foreign=True, behind=behind)
     for step in view.steps:
         if all(known.key != step.key or known.ended is None for known in operation.steps):
             operation = _progressed(operation, step, now) or operation

@@ -41,7 +41,7 @@ def _config(state: State, config: RunConfigView) -> Row:
 def history_rows(state: State) -> tuple[Row, ...]:
     """One row per run, newest first. Keys are `run:<id>`."""
     rows = [_run(state, run) for run in state.runs]
-    if rows:
+    if rows or state.snapshot is None:
         return tuple(rows)
     if state.up:
         return (Row("", (Span("No runs yet. ", Tone.DIM), Span("⏎", Tone.KEY), Span(" starts one.", Tone.DIM))),)

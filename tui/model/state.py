@@ -32,6 +32,7 @@ class Pane(enum.StrEnum):
         return {"ports": "Ports", "build": "Build"}.get(self.value, self.heading)
 
 
+Opening = tuple[int, str, float]  # port, host in the container, when something began to listen
 SIDE = (Pane.TESTS, Pane.PORTS, Pane.BUILD)
 WIDE_COLUMNS = 120
 WIDE_LINES = 24
@@ -43,6 +44,7 @@ class Link(enum.StrEnum):
     CONNECTING = "connecting"
     LIVE = "live"
     LOST = "lost"
+    ASKING = "asking"  # the folder has several configurations, and none is chosen
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Operation:
-    """Long work that this front end asked for: up, rebuild, start, stop or down."""
+    """Long work: up, rebuild or start, and the lifecycle commands that run behind the scenes after them."""
 
     title: str
     started: float
@@ -70,6 +72,7 @@ class Operation:
     error: str = ""
     hint: str = ""
     foreign: bool = False  # another client asked for it; the supervisor tells how far it is
+    behind: bool = False  # nobody waits for it: the environment can be used meanwhile
 
     @property
     def running(self) -> bool:
@@ -98,6 +101,7 @@ class State:
     cpu: tuple[float, ...] = ()
     memory: tuple[float, ...] = ()
     opened: frozenset[str] = frozenset()  # test files whose default folding was turned round
+    openings: frozenset[Opening] | None = None  # starts of servers that were seen; None before the first look
 
     @property
     def wide(self) -> bool:
@@ -112,8 +116,18 @@ class State:
         return self.status is EnvStatus.RUNNING
 
     @property
-    def busy(self) -> bool:
+    def working(self) -> bool:
         return self.operation is not None and self.operation.running
+
+    @property
+    def busy(self) -> bool:
+        """Whether nothing else can be done to the environment."""
+        return self.operation is not None and self.operation.running and not self.operation.behind
+
+    @property
+    def failed_behind(self) -> bool:
+        """Whether lifecycle commands failed that nobody waited for."""
+        return self.operation is not None and self.operation.behind and bool(self.operation.error)
 
     @property
     def runs(self) -> tuple[RunView, ...]:
@@ -158,6 +172,16 @@ class Lost:
 
     message: str
     hint: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which configuration of the folder is meant?"""
+
+
+@dataclass(frozen=True)
+class Switched:
+    """To another configuration of the folder: nothing that is known holds for it."""
 
 
 @dataclass(frozen=True)
@@ -240,6 +264,8 @@ class Dismissed:
 Event = (
     Arrived
     | Lost
+    | Asked
+    | Switched
     | Ticked
     | Resized
     | Chosen

@@ -13,6 +13,7 @@ from devenv.api.views import EnvironmentView
 from tui.model.details import detail_lines
 from tui.model.help import help_lines
 from tui.model.progress import progress
+from tui.model.spans import Lines, width
 from tui.model.state import State
 from tui.widgets.lines import LinesScroll, LinesView
 
@@ -71,6 +72,28 @@ class DetailsScreen(Overlay):
         text = self.query_one(LinesScroll)
         text.styles.height = min(len(lines), self.app.size.height - 8)
         text.show(lines)
+
+
+class ReadingScreen(Overlay):
+    """A text that was asked for; as wide as it needs."""
+
+    def __init__(self, title: str, lines: Lines) -> None:
+        super().__init__()
+        self.heading = title
+        self.lines = lines
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box") as box:
+            box.border_title = self.heading
+            box.border_subtitle = "Esc closes"
+            yield LinesScroll(id="reading-text")
+
+    def on_mount(self) -> None:
+        wanted = max((width(line) for line in self.lines), default=0) + 8
+        self.query_one(".box").styles.width = max(40, min(wanted, self.app.size.width))
+        text = self.query_one(LinesScroll)
+        text.styles.height = max(1, min(len(self.lines), self.app.size.height - 8))
+        text.show(self.lines)
 
 
 class ProgressScreen(Overlay):

@@ -112,7 +112,7 @@ class Workbench(Screen[None]):
         if state.shows(Pane.PORTS):
             self.query_one("#port-rows", RowList).show(ports.port_rows(state))
             self._detail("#port-detail", "#ports", lambda width: ports.detail(state, state.port, width))
-        building = state.busy or state.status in BUILDING
+        building = state.working or state.status in BUILDING
         self.query_one("#build-text", BuildLog).show(visible=state.shows(Pane.BUILD), building=building)
 
     def _arrange(self, state: State) -> None:

@@ -5,10 +5,10 @@ from devenv.cli.verbs.stop import take_down
 
 VERB = Verb(
     "down",
-    "Removes the container. With --volumes also what its runs wrote and its named volumes.",
+    "Removes the container. With --volumes also what its runs wrote, its own volumes and the images built for it.",
     lambda values: take_down(values, "down", volumes=values.get("volumes")),
     (
-        Option("--volumes", "remove the environment's own volumes too: run outputs and caches are gone"),
+        Option("--volumes", "remove the environment's own volumes and images too: run outputs and caches are gone"),
         Option("-f --force", "end live runs, and give up what the writable layer holds"),
     ),
 )

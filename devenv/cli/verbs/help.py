@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 GROUPS = (
-    ("environment", ("up", "status", "ls", "stop", "start", "rebuild", "down", "init")),
+    ("environment", ("up", "status", "ls", "configs", "stop", "start", "rebuild", "down", "compose", "init")),
     ("work", ("exec", "shell", "run", "debug", "test", "tui")),
-    ("runs", ("runs", "logs", "attach", "kill", "rerun")),
+    ("runs", ("runs", "logs", "attach", "kill", "rerun", "stack", "profile")),
     ("ports and services", ("ports", "forward", "services", "open")),
-    ("set-up", ("ide", "debugpy", "schema", "supervisor", "help", "version")),
+    ("for a team", ("build", "vendor")),
+    ("set-up", ("ide", "debugpy", "schema", "supervisor", "devcontainer", "help", "version")),
 )
 
 

@@ -15,12 +15,12 @@ def run(values: "dict[str, Any]") -> int:
     from importlib import import_module
 
     from devenv.api.client import SupervisorClient
+    from devenv.supervisor.root import project_root
 
     # By name: devenv may not depend on a front end. This is the one place that starts one.
     main = import_module("tui.app").main
-    return int(
-        main(SupervisorClient(os.path.realpath(values.get("folder") or os.getcwd()), config=values.get("config")))
-    )
+    folder = os.path.realpath(values["folder"]) if values.get("folder") else project_root(os.getcwd(), set())
+    return int(main(SupervisorClient(folder, config=values.get("config"))))
 
 
 VERB = Verb("tui", "Opens the terminal UI; `devenv` alone does the same.", run)

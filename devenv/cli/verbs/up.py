@@ -7,6 +7,7 @@ from devenv.cli import render, wire
 from devenv.cli.narrate import Narrator
 from devenv.cli.options import Option, Verb
 from devenv.cli.verbs import emit, request
+from devenv.cli.which import somebody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,18 +17,44 @@ OPTIONS = (
     Option("--trust", "allow this repository's commands on the host (initializeCommand), once and for all"),
     Option("--tier", "force the link: direct or stream (default: the better one)", "text", "TIER"),
     Option("-v --verbose", "show every line of a build"),
+    Option("--gpus", "which GPUs: all, none, a count, 0,2, a UUID, a CDI name", "text", "WHICH"),
+    Option("--gpu-via", "force the way GPUs are wired: cdi, gpus, runtime, amd", "text", "WAY"),
+    Option("--profile", "a Compose profile to start, too (repeatable)", "list", "NAME", key="profiles"),
+    Option("--secrets-file", "JSON of secrets for lifecycle commands, runs and shells", "text", "FILE"),
+    Option("--hook-timeout", "the longest a lifecycle command may take: 90s, 30m, 2h; 0: no limit", "text", "TIME"),
+    Option("--wait", "return after every lifecycle command, whatever waitFor says"),
+    Option("--lockfile", "of features: update (where there is one), write, frozen, ignore", "text", "WHAT"),
+    Option("--dotfiles", "a repository of personal settings for the new container", "text", "REPOSITORY"),
 )
+
+_PASSED = tuple(option.key for option in OPTIONS if option.key != "verbose")
 
 
 def bring_up(values: "dict[str, Any]", verb: str, **extra: "Any") -> int:
     """Shared by up, start and rebuild: long work with narration, then where things are."""
     narrator = Narrator(as_json=bool(values.get("json")), verbose=bool(values.get("verbose")))
-    args = request(values, trust=values.get("trust"), tier=values.get("tier"), **extra)
+    args = request(values, **{name: values.get(name) for name in _PASSED}, **extra)
+    if "config" in args and somebody(values):
+        args["remember"] = True
     try:
-        result = wire.call(verb, args, narrator)
+        result = trusting(verb, args, narrator)
     finally:
         narrator.close()
     return emit(values, result, render.plan(result) if "steps" in result else render.environment(result))
+
+
+def trusting(verb: str, args: "dict[str, Any]", narrator: Narrator) -> "Any":
+    """What the repository wants to run on this machine is shown, and asked for, where there is somebody to ask."""
+    agreed: list[str] = []
+    while True:
+        try:
+            return wire.call(verb, {**args, "agreed": agreed} if agreed else args, narrator)
+        except wire.WireError as error:
+            more = error.error.get("details", {}).get("trust")
+            narrator.close()
+            if not more or not _asked(f"{error.error['message']}\nAllow it, for this repository? [y/N] ", no=True):
+                raise
+            agreed += more
 
 
 def run(values: "dict[str, Any]") -> int:
@@ -41,12 +68,16 @@ def run(values: "dict[str, Any]") -> int:
 
 
 def _wanted(message: str) -> bool:
-    """Asks, where there is somebody to ask."""
+    return _asked(f"{message}\nWrite one from what the project shows, and go on? [Y/n] ")
+
+
+def _asked(question: str, *, no: bool = False) -> bool:
+    """Asks, where there is somebody to ask; `no` is what an empty answer means."""
     if not (os.isatty(0) and os.isatty(2)):
         return False
-    sys.stderr.write(f"{message}\nWrite one from what the project shows, and go on? [Y/n] ")
+    sys.stderr.write(question)
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
+    return sys.stdin.readline().strip().lower() in (("y", "yes") if no else ("", "y", "yes"))
 
 
 VERB = Verb(

@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import pathlib
+import re
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from devenv.api.context import ClientContext
 from devenv.api.messages import Args, InitArgs, LsArgs, StopArgs, UpArgs
-from devenv.api.views import EnvironmentView, EnvStatus, RunView, Snapshot
-from devenv.environment.plan import UpOptions
+from devenv.api.sentences import pending
+from devenv.api.views import EnvironmentView, EnvStatus, RunView
+from devenv.environment import adopt, settings
+from devenv.environment.plan import Hooks, Lock, UpOptions
 from devenv.errors import DevenvError, LiveRuns, NotFound, NotUp, Refused, UsageError
+from devenv.lifecycle.dotfiles import Dotfiles
 from devenv.link.port import Tier
-from devenv.runs.history import to_view
+from devenv.supervisor.bring_up import BringUp, Manner
 from devenv.supervisor.connection import Connection
+from devenv.supervisor.editor_files import EditorFiles
 from devenv.supervisor.live import Live
-from devenv.supervisor.operation import Operation, Telling
+from devenv.supervisor.operation import Telling
+from devenv.supervisor.profiler import profiles_of
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.snapshot import STATUS, without_secrets
 from devenv.supervisor.workbench import Workbench
 
 if TYPE_CHECKING:
-    from devenv.environment.infer import Proposal
+    from devenv.environment.infer.proposal import Proposal
+
+
+_DURATION = re.compile(r"[0-9]+[smh]?\Z", re.ASCII)
 
 
 class EnvironmentVerbs:
-    def __init__(self, registry: Registry, live: Live) -> None:
+    def __init__(self, registry: Registry, live: Live, bringing: BringUp, files: EditorFiles) -> None:
         self._registry = registry
         self._live = live
+        self._bringing = bringing
+        self._files = files
 
     async def up(self, args: UpArgs, ctx: ClientContext, connection: Connection) -> Any:
-        bench = await self._registry.find(args, ctx)
+        bench = await self._registry.find(args, ctx, strict=True)
         if not bench.target.configured and bench.container is None:
             if not args.init:
                 raise NotFound(
@@ -40,74 +52,47 @@ class EnvironmentVerbs:
                     details={"offer": "init"},
                 )
             await self.init(InitArgs(folder=bench.target.local_folder), ctx, connection)
-            bench = await self._registry.find(args, ctx)
+            bench = await self._registry.find(args, ctx, strict=True)
         if args.dry_run:
-            plan = await self._registry.environments.plan(bench.target, ctx, _options(args))
+            plan = await self._registry.environments.plan(bench.target, ctx, _options(args, ctx))
             return {
                 "steps": [step.title for step in plan.steps],
-                "create": list(plan.create.args) if plan.create else [],
+                "create": list(plan.create),
+                "override": list(plan.override),
                 "drift": plan.drift,
                 "notes": list(plan.notes),
             }
-        return await self._shared(bench, "up", args, ctx, connection)
+        if args.rebuild and bench.container is not None:
+            state = await self._registry.environments.status(bench.target, bench.engine)
+            if any(not difference.live for difference in state.drift):
+                return await self.rebuild(args, ctx, connection)
+            args = msgspec.structs.replace(args, rebuild=False)
+        return await self._bring_up(bench, "up", args, ctx, connection)
 
     async def start(self, args: UpArgs, ctx: ClientContext, connection: Connection) -> Any:
-        bench = await self._registry.find(args, ctx)
+        bench = await self._registry.find(args, ctx, strict=True)
         if bench.container is None:
             raise NotUp(f"{bench.target.name} has no container to start", "run: devenv up")
-        return await self._shared(bench, "start", args, ctx, connection)
+        return await self._bring_up(bench, "start", args, ctx, connection)
 
     async def rebuild(self, args: UpArgs, ctx: ClientContext, connection: Connection) -> Any:
-        bench = await self._registry.find(args, ctx)
+        bench = await self._registry.find(args, ctx, strict=True)
         _refuse_others(bench)
         await bench.refresh_runs()
         await self._check_before_removal(bench, "rebuild", args.force)
-        return await self._shared(bench, "rebuild", args, ctx, connection)
-
-    async def _shared(
-        self, bench: Workbench, verb: str, args: UpArgs, ctx: ClientContext, connection: Connection
-    ) -> Any:
-        """Two clients that bring the same environment up get one piece of work and one result."""
-        running = bench.operation
-        if running is None or not running.running:
-            bench.operation = Operation(verb, lambda telling: self._bring_up(bench, verb, args, ctx, telling))
-            bench.changes.touch()
-        assert bench.operation is not None
-        snapshot: Snapshot = await bench.operation.join(connection)
-        return snapshot
+        await self._bringing.end_pending(bench)
+        return await self._bring_up(bench, "rebuild", args, ctx, connection)
 
     async def _bring_up(
-        self, bench: Workbench, verb: str, args: UpArgs, ctx: ClientContext, telling: Telling
-    ) -> Snapshot:
-        for warning in bench.target.written.warnings:
-            telling.note(str(warning), level="warning")
-        await bench.use_tier(_tier(args.tier))
-        options = _options(args, rebuild=verb == "rebuild" or args.rebuild)
-        if options.rebuild and bench.running:
-            await self._end_runs(bench, telling)
-        try:
-            result = await self._registry.environments.up(bench.target, ctx, options, telling)
-        except DevenvError:
-            await self._look_again(bench)
-            raise
-        finally:
-            bench.changes.touch()
-        bench.notes = list(result.notes)
-        bench.drift = list(result.drift)
-        await bench.adopt(result.container, result.remote_user, result.workspace_folder, adopted=result.adopted)
-        bench.probed = None  # looked at again: a virtual environment may have been made since
-        await self._live.connect(bench, telling)
-        if args.services:
-            await self._live.start_services(bench, ctx, telling)
-        return without_secrets(self._live.snapshot(bench))
-
-    async def _look_again(self, bench: Workbench) -> None:
-        """After a failure: a container may be there all the same, to look into what went wrong."""
-        with contextlib.suppress(DevenvError):
-            state = await self._registry.environments.status(bench.target, bench.engine)
-            bench.drift, bench.notes = list(state.drift), list(state.notes)
-            if state.container is not None:
-                await bench.adopt(state.container, state.remote_user, state.workspace_folder, adopted=state.adopted)
+        self, bench: Workbench, verb: str, args: UpArgs, ctx: ClientContext, connection: Connection
+    ) -> Any:
+        if args.remember:
+            self._registry.remember(bench)
+        options = _options(args, ctx, rebuild=verb == "rebuild" or args.rebuild)
+        manner = Manner(options, tier=_tier(args.tier), services=args.services)
+        snapshot = await self._bringing.shared(bench, verb, manner, ctx, connection)
+        await self._files.keep(bench, ctx.umask, connection)
+        return snapshot
 
     async def stop(self, args: StopArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
@@ -123,32 +108,39 @@ class EnvironmentVerbs:
     async def down(self, args: StopArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
         _refuse_others(bench)
-        if bench.container is None and not args.volumes:
-            return {"ended": [], "sentence": f"{bench.target.name} has no container", "notes": []}
         await bench.refresh_runs()
         await self._check_before_removal(bench, "down", args.force)
         ended = await self._end_before(bench, "down", args.force, connection)
-        await self._registry.environments.down(bench.target, ctx, _telling(connection), volumes=args.volumes)
+        # Also without a container: services of a Compose project may be left, or volumes.
+        gone = await self._registry.environments.down(bench.target, ctx, _telling(connection), volumes=args.volumes)
         await bench.refresh()
+        bench.forwarder.release(numbers=args.volumes)
+        bench.reverse.forget()
+        if bench.operation is not None and not bench.operation.running:
+            bench.operation = None  # how it ended is no news of an environment that is gone
         if args.volumes:
             bench.runs.clear()
+            await asyncio.to_thread(profiles_of(bench).clear)
         self._registry.forget_paths()
-        return {"ended": ended, "sentence": f"{bench.target.name} is gone", "notes": []}
+        sentence = f"{bench.target.name} {'is gone' if gone else 'has no container'}"
+        return {"ended": ended, "sentence": sentence, "notes": []}
 
     async def _check_before_removal(self, bench: Workbench, verb: str, force: bool) -> None:
         """What would be lost is said before anything is touched."""
         self._refuse_live(bench, verb, force)
         if force or bench.container is None:
             return
-        if bench.adopted:
+        # What `docker compose` made from the project's own files it makes again: a rebuild is what the note advises.
+        if bench.adopted and not (verb == "rebuild" and adopt.is_by_compose(bench.container.labels)):
             raise Refused(
                 f"{bench.container.name} was made by another tool", f"to remove it all the same: devenv {verb} --force"
             )
         held = await self._registry.environments.writable_layer(bench.container, bench.engine)
         if held:
             lines = [f"{path}  ({size / 1e6:.1f} MB)" for path, size in held[:12]]
+            count = "a file or folder" if len(held) == 1 else f"{len(held)} files and folders"
             raise Refused(
-                f"the container holds {len(held)} files and folders outside mounts that {verb} would lose",
+                f"the container holds {count} outside mounts that {verb} would lose",
                 f"keep them in a mount or a volume, or give them up: devenv {verb} --force",
                 details={"lines": lines},
             )
@@ -162,37 +154,26 @@ class EnvironmentVerbs:
                 f"wait for them, or end them: devenv {verb} --force",
                 details={"runs": [record["id"] for record in live]},
             )
+        if bench.pending and not force:
+            raise LiveRuns(pending(bench.pending), f"wait for it, or end it: devenv {verb} --force")
 
     async def _end_before(self, bench: Workbench, verb: str, force: bool, connection: Connection) -> list[RunView]:
         self._refuse_live(bench, verb, force)
-        return await self._end_runs(bench, _telling(connection))
-
-    async def _end_runs(self, bench: Workbench, telling: Telling) -> list[RunView]:
-        """Each keeper is asked before the engine is told: an engine signals the container's first process only."""
-        live = bench.runs.live() if bench.running else []
-        if not live:
-            return []
-        telling.step("runs", f"Ending {len(live)} live runs")
-        link = await bench.link()
-
-        async def end(record: dict[str, Any]) -> RunView:
-            ended = await link.request("runs.end", run=record["id"])
-            bench.runs.update(ended)
-            return to_view(ended)
-
-        views = list(await asyncio.gather(*(end(record) for record in live)))
-        telling.done("runs")
-        return [view for view in views if view.kind != "service"]
+        await self._bringing.end_pending(bench)
+        return await self._bringing.end_runs(bench, _telling(connection))
 
     async def status(self, args: Args, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
+        state = await self._registry.environments.status(bench.target, bench.engine)
+        known, seen = bench.container, state.container
+        if known is not None and (seen is None or (seen.id == known.id and seen.status != known.status)):
+            await bench.refresh()  # the engine's own word of it is still on its way
         if bench.running:
             try:
                 await self._live.connect(bench, None)
                 await bench.sample_usage()
             except DevenvError as error:
                 bench.notes = [*bench.notes, error.message] if error.message not in bench.notes else bench.notes
-        state = await self._registry.environments.status(bench.target, bench.engine)
         bench.drift, bench.owner = list(state.drift), state.owner
         return without_secrets(self._live.snapshot(bench))
 
@@ -240,7 +221,7 @@ def _refuse_others(bench: Workbench) -> None:
 
 def _propose(root: pathlib.Path) -> Proposal:
     """What the repository shows: its files two levels deep, as Git would list them."""
-    from devenv.environment.infer import propose  # 15 ms that a start of the supervisor does not wait for
+    from devenv.environment.infer.proposal import propose  # 15 ms that a start of the supervisor does not wait for
 
     listing = []
     for pattern in ("*", "*/*"):
@@ -266,8 +247,27 @@ def _write_files(root: pathlib.Path, files: dict[str, str], umask: int) -> None:
         path.chmod(0o666 & ~umask)
 
 
-def _options(args: UpArgs, *, rebuild: bool = False) -> UpOptions:
-    return UpOptions(trust=args.trust, rebuild=rebuild or args.rebuild, no_cache=args.no_cache)
+def _options(args: UpArgs, ctx: ClientContext, *, rebuild: bool = False) -> UpOptions:
+    if args.hook_timeout and not _DURATION.match(args.hook_timeout):
+        raise UsageError(f"--hook-timeout {args.hook_timeout!r} is no duration", "e.g. 90s, 30m or 2h; 0: no limit")
+    try:
+        lock = Lock(args.lockfile)
+    except ValueError:
+        raise UsageError(f"--lockfile {args.lockfile!r}", f"one of {', '.join(Lock)}") from None
+    return UpOptions(
+        trust=args.trust,
+        agreed=tuple(args.agreed),
+        rebuild=rebuild or args.rebuild,
+        no_cache=args.no_cache,
+        gpus=args.gpus,
+        gpu_via=args.gpu_via,
+        profiles=tuple(args.profiles),
+        secrets_file=str(pathlib.Path(ctx.cwd, args.secrets_file)) if args.secrets_file else "",
+        hook_limit=settings.seconds(args.hook_timeout),
+        hooks=Hooks.ALL if args.wait else Hooks.CONFIGURED,
+        lock=lock,
+        dotfiles=Dotfiles(args.dotfiles) if args.dotfiles else None,
+    )
 
 
 def _telling(connection: Connection) -> Telling:

@@ -6,8 +6,7 @@ from typing import Any
 
 from devenv.api.context import ClientContext
 from devenv.api.messages import Args, ForwardArgs, ServiceArgs
-from devenv.api.views import PortView
-from devenv.errors import NotFound
+from devenv.errors import NotFound, Refused
 from devenv.supervisor.connection import Connection
 from devenv.supervisor.live import Live
 from devenv.supervisor.registry import Registry
@@ -23,12 +22,20 @@ class PortVerbs:
         if bench.running:
             await self._live.connect(bench, None)
         views = bench.forwarder.table()
-        return {"ports": [_without_secret(view) for view in views]}
+        reverse = [{"port": port, "host_port": host_port} for port, host_port in sorted(bench.reverse.ports.items())]
+        return {"ports": [_without_secret(view) for view in views], "reverse": reverse}
 
-    async def forward(self, args: ForwardArgs, ctx: ClientContext, connection: Connection) -> PortView:
+    async def forward(self, args: ForwardArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
-        bench.require_running()
+        container = bench.require_running()
         await self._live.connect(bench, None)
+        if args.reverse:
+            if container.network_mode == "host":
+                raise Refused("the container uses the host's network: it reaches the host's ports by itself")
+            await bench.link()  # NoPython says why it cannot be had without an agent
+            host_port = args.host_port or args.port
+            await bench.reverse.add(args.port, host_port)
+            return {"port": args.port, "host_port": host_port, "reverse": True}
         return await bench.forwarder.expose(
             args.port, host=args.host, host_port=args.host_port, label=args.label, source="configured"
         )

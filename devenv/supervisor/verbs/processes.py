@@ -23,7 +23,10 @@ class ProcessVerbs:
         self._launcher = launcher
 
     async def exec(self, args: ExecArgs, ctx: ClientContext, connection: Connection) -> None:
-        bench = await self._registry.find(args, ctx)
+        await self.run(await self._registry.find(args, ctx), args, ctx, connection)
+
+    async def run(self, bench: Workbench, args: ExecArgs, ctx: ClientContext, connection: Connection) -> None:
+        """One command in an environment that is known already."""
         bench.require_running()
         env = {**await tool_environment(bench, self._launcher, ctx, tty=args.tty), **args.env}
         await self._process(bench, args.argv, env, args, ctx, connection)
@@ -45,7 +48,7 @@ class ProcessVerbs:
         ctx: ClientContext,
         connection: Connection,
     ) -> None:
-        cwd = bench.paths.working_folder(ctx.cwd)
+        cwd = bench.paths.working_folder(ctx.cwd) or env.get("HOME", "/")
         try:
             link = await bench.link(args.user)
         except NoPython:
@@ -57,8 +60,12 @@ class ProcessVerbs:
         except DevenvError as error:
             raise _as_a_shell_says(error) from error
         connection.start_stream()
-        async with ClientStream(connection, ctx) as client:
-            connection.end(dict(await client.run(channel)))
+        bench.guests += 1
+        try:
+            async with ClientStream(connection, ctx) as client:
+                connection.end(dict(await client.run(channel)))
+        finally:
+            bench.guests -= 1
         await connection.drain()
 
 

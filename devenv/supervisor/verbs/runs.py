@@ -23,7 +23,9 @@ from devenv.errors import LinkError, NotFound, NotUp
 from devenv.link.answers import AgentRefusal
 from devenv.runs.history import find, to_view
 from devenv.runs.spec import RunSpec
+from devenv.supervisor.asides import ports_told, tell_pending
 from devenv.supervisor.connection import Connection
+from devenv.supervisor.door import Door
 from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.relay import ClientStream
@@ -33,9 +35,10 @@ _RETRY = (0.0, 0.05, 0.2, 0.5, 1.0)  # seconds before a run is joined again over
 
 
 class RunVerbs:
-    def __init__(self, registry: Registry, launcher: Launcher) -> None:
+    def __init__(self, registry: Registry, launcher: Launcher, door: Door) -> None:
         self._registry = registry
         self._launcher = launcher
+        self._door = door
 
     async def run(self, args: RunArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
@@ -44,14 +47,20 @@ class RunVerbs:
 
     async def rerun(self, args: RerunArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
-        spec = await self._launcher.again(bench, find(bench.runs.all(), args.run), args.tty, ctx)
+        record = find(bench.runs.all(), args.run)
+        door = await self._door.open(bench) if record.get("kind") == "debug" else None
+        place = f"{door.host}:{door.host_port}" if door else ""
+        spec = await self._launcher.again(bench, record, args.tty, ctx, place)
         return await self.started(bench, spec, args.detach, ctx, connection)
 
     async def started(
         self, bench: Workbench, spec: RunSpec, detach: bool, ctx: ClientContext, connection: Connection
     ) -> Any:
         """Starts a spec and either answers at once or streams it."""
+        tell_pending(bench, ctx, connection)
         record = await self._launcher.start(bench, spec)
+        if spec.kind == "debug":
+            await self._door.open_sessions(bench)
         if detach:
             return {"run": to_view(record), "text": f"{record['name']} runs: {record['id']}  (devenv attach)"}
         connection.start_stream()
@@ -74,9 +83,12 @@ class RunVerbs:
             connection, await self.stream_run(bench, run, ctx, connection, tty=tty, tail=tail, input=input)
         )
 
-    async def finish(self, connection: Connection, record: Mapping[str, Any]) -> None:
+    async def finish(
+        self, connection: Connection, record: Mapping[str, Any], more: Mapping[str, Any] | None = None
+    ) -> None:
+        """Tells the client how a run ended; `more` goes with it."""
         _say_end(connection, record)
-        connection.end(_exit_of(record))
+        connection.end({**_exit_of(record), **(more or {})})
         await connection.drain()
 
     async def stream_run(
@@ -91,32 +103,38 @@ class RunVerbs:
         input: bool = True,
     ) -> Mapping[str, Any]:
         """Streams a run to its end, over as many links as it takes; its record."""
+        async with ClientStream(connection, ctx) as client:
+            with ports_told(bench, ctx, connection):
+                return await self._streamed(bench, run, client, tty=tty, tail=tail, input=input)
+
+    async def _streamed(
+        self, bench: Workbench, run: str, client: ClientStream, *, tty: bool, tail: int | None, input: bool
+    ) -> Mapping[str, Any]:
         start = 0
         attempt = 0
-        async with ClientStream(connection, ctx) as client:
-            while True:
-                try:
-                    link = await bench.link()
-                    known = bench.runs.get(run)
-                    if not client.sent and tail is not None and known is not None:
-                        fresh = await link.request("runs.get", run=run)
-                        start = max(0, int(fresh["size"]) - tail)
-                    offset = start + sum(client.sent.values())
-                    channel = await link.attach(run, offset=offset, input=input, size=client.size if tty else None)
-                    record: Mapping[str, Any] | None = (await client.run(channel)).get("record")
-                    if record is not None:
-                        return record
-                except AgentRefusal:
+        while True:
+            try:
+                link = await bench.link()
+                known = bench.runs.get(run)
+                if not client.sent and tail is not None and known is not None:
+                    fresh = await link.request("runs.get", run=run)
+                    start = max(0, int(fresh["size"]) - tail)
+                offset = start + sum(client.sent.values())
+                channel = await link.attach(run, offset=offset, input=input, size=client.size if tty else None)
+                record: Mapping[str, Any] | None = (await client.run(channel)).get("record")
+                if record is not None:
+                    return record
+            except AgentRefusal:
+                raise
+            except (LinkError, NotUp):
+                # A run that has ended meanwhile may have more output than this client has seen: joined again too.
+                if not bench.running:
+                    return bench.runs.get(run) or {"state": "lost", "reason": "the container is gone"}
+                if bench.no_python:
                     raise
-                except (LinkError, NotUp):
-                    # A run that has ended meanwhile may have more output than this client has seen: joined again too.
-                    if not bench.running:
-                        return bench.runs.get(run) or {"state": "lost", "reason": "the container is gone"}
-                    if bench.no_python:
-                        raise
-                # An agent that does not answer tells nobody when it will again.
-                await client.pause(_RETRY[min(attempt, len(_RETRY) - 1)])
-                attempt += 1
+            # An agent that does not answer tells nobody when it will again.
+            await client.pause(_RETRY[min(attempt, len(_RETRY) - 1)])
+            attempt += 1
 
     async def runs(self, args: RunsArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
@@ -131,17 +149,30 @@ class RunVerbs:
         await bench.refresh_runs()
         record = find(bench.runs.all(), args.run)
         bench.require_running()
+        record = await self._kept(bench, record)
+        connection.start_stream()
         if args.follow:
-            connection.start_stream()
             await self.follow(bench, record["id"], ctx, connection, tty=False, tail=args.tail, input=False)
             return None
-        link = await bench.link()
-        connection.start_stream()
-        record = await link.request("runs.get", run=record["id"])
         offset = max(0, record["size"] - args.tail) if args.tail is not None else 0
         await self._print(bench, record["id"], offset, record["size"], connection)
         connection.end({"exit": 0})
         return None
+
+    async def _kept(self, bench: Workbench, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The record as the container has it. Raises NotFound when the run's output is in another one's volume."""
+        try:
+            known: Mapping[str, Any] = await (await bench.link()).request("runs.get", run=record["id"])
+        except AgentRefusal as refusal:
+            if refusal.details.get("code") != "no-run":
+                raise
+            hint = "`devenv runs` lists what ran"
+            if bench.adopted:
+                hint = "devenv's own container had it, in a volume that is kept: `devenv rebuild` brings it back"
+            raise NotFound(
+                f"the output of {record['name']} ({record['id']}) is not in this container", hint
+            ) from refusal
+        return known
 
     async def _print(self, bench: Workbench, run: str, offset: int, end: int, connection: Connection) -> None:
         """What is spooled now, stdout and stderr apart, without waiting for more."""

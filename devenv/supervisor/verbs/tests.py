@@ -8,6 +8,7 @@ from devenv.api.context import ClientContext
 from devenv.api.messages import TestArgs, WatchTestsArgs
 from devenv.runs.history import to_view
 from devenv.runs.tests import TestReport
+from devenv.supervisor.asides import tell_pending
 from devenv.supervisor.connection import Connection
 from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.registry import Registry
@@ -25,6 +26,7 @@ class TestVerbs:
 
     async def test(self, args: TestArgs, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
+        tell_pending(bench, ctx, connection)
         if args.watch:
             from devenv.supervisor.test_watch import watch_for_client
 

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from devenv.api.context import ClientContext
-from devenv.api.messages import Args, LogsArgs, ServiceArgs
+from devenv.api.messages import LogsArgs, ServiceArgs, WatchArgs
 from devenv.engine.port import Engine
 from devenv.errors import DevenvError
+from devenv.supervisor import lifecycle_log
 from devenv.supervisor.connection import Connection
 from devenv.supervisor.live import Live
 from devenv.supervisor.operation import Operation
@@ -32,17 +33,24 @@ class WatchVerbs:
         self._stop = stop
         self._started = time.time()
 
-    async def watch(self, args: Args, ctx: ClientContext, connection: Connection) -> None:
+    async def watch(self, args: WatchArgs, ctx: ClientContext, connection: Connection) -> None:
         """Until the client goes: one snapshot at once, then one after each change; progress of long work as it is."""
         bench = await self._registry.find(args, ctx)
+        if args.remember:
+            self._registry.remember(bench)
         if bench.running:
             bench.start(self._connect(bench), "connect for a watcher")
-        async with asyncio.TaskGroup() as group:
-            usage = group.create_task(self._usage(bench))
-            sender = group.create_task(self._send(bench, connection))
-            await connection.wait_gone()
-            usage.cancel()
-            sender.cancel()
+        front = args.front
+        bench.fronts.append(front)
+        try:
+            async with asyncio.TaskGroup() as group:
+                usage = group.create_task(self._usage(bench))
+                sender = group.create_task(self._send(bench, connection))
+                await connection.wait_gone()
+                usage.cancel()
+                sender.cancel()
+        finally:
+            bench.fronts.remove(front)
 
     async def _connect(self, bench: Workbench) -> None:
         try:
@@ -91,6 +99,7 @@ class WatchVerbs:
         bench = await self._registry.find(args, ctx)
         path = bench.folder / "build.log"
         data = await asyncio.to_thread(path.read_bytes) if path.is_file() else b""
+        data += await asyncio.to_thread(lifecycle_log.read, bench.folder)
         if args.tail is not None:
             data = data[-args.tail :]
         return {"text": data.decode("utf-8", "replace") or "no build yet\n"}
