@@ -19,7 +19,7 @@ from tests.kit import rig
 
 pytest_plugins = ["tests.kit.fixtures"]
 
-MARKERS = ("engine", "users", "browser", "node")
+MARKERS = ("engine", "users", "browser", "node", "registry", "podman")
 
 # What a developer may have set for himself and no test may depend on.
 OWN_SETTINGS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR")

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks [NAME ...] [--scale 0.3] [--write docs/benchmarks.md]
 
-NAME: exec, up, forward, debug, tui. Needs the rig of the tests (engine, images, npm clients) and root, because the
-client is an ordinary user's. Nothing passes or fails here.
+NAME: exec, up, dropin, debug, attach, stack, tui, forward. Needs the rig of the tests (engine, images, npm clients)
+and root, because the client is an ordinary user's. Nothing passes or fails here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.ground import ground, quiet
 
-NAMES = ("exec", "up", "debug", "tui", "forward")
+NAMES = ("exec", "up", "dropin", "debug", "attach", "stack", "tui", "forward")
 TABLE = "<!-- table: written by `python -m tests.benchmarks --write` -->\n"
 
 

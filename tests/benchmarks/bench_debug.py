@@ -1,8 +1,9 @@
-"""From the command to the first breakpoint, with a client that is configured already, beside debugpy by hand.
+"""From the command to the first breakpoint, and a question and a step there, beside debugpy by hand.
 
 Both clients do the same: they try the port until an adapter answers, attach, set one breakpoint by the host's path,
 and wait for the stop. By hand means `python -m debugpy --listen` by `docker exec` in the same container, with a
-debugpy that is compiled as pip would have left it, reached on the container's own address.
+debugpy that is compiled as pip would have left it, reached on the container's own address. The pass-through alone is
+measured on this machine: see through.py.
 """
 
 from __future__ import annotations
@@ -13,17 +14,39 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.benchmarks import through
 from tests.benchmarks.figures import Figure, Goal
 from tests.benchmarks.ground import Ground, Place
 from tests.kit.dap import DapClient
 from tests.kit.waiting import eventually
 
-PROGRAM = "total = 0\nfor step in range(3):\n    total += step\nprint(total)\n"
+PROGRAM = "total = 0\nfor step in range(9):\n    total += step\nprint(total)\n"
 LINE = 3
 
 
-def to_breakpoint(place: Place, argv: list[str], host: str, port: int, inside: str) -> float:
-    """Seconds from the start of the command to the stop; the program then runs to its end."""
+def round_trips(client: DapClient, thread: int) -> tuple[list[float], list[float]]:
+    """Seconds of evaluations, and of steps with their stop."""
+    frame = client.frames(thread)[0]["id"]
+    evaluations, steps = [], []
+    for _ in range(60):
+        began = time.perf_counter()
+        client.evaluate("total", frame)
+        evaluations.append(time.perf_counter() - began)
+    for _ in range(4):
+        began = time.perf_counter()
+        client.step_over(thread)
+        steps.append(time.perf_counter() - began)
+    return evaluations, steps
+
+
+Trips = tuple[list[float], list[float]]
+
+
+def to_breakpoint(
+    place: Place, argv: list[str], host: str, port: int, inside: str, trips: Trips | None = None
+) -> float:
+    """Seconds from the start of the command to the stop; the program then runs to its end. `trips` gets
+    `round_trips`."""
     nothing = subprocess.DEVNULL
     began = time.perf_counter()
     with place.shell.start(*argv, stdin=nothing, stdout=nothing, stderr=nothing) as process:
@@ -44,6 +67,9 @@ def to_breakpoint(place: Place, argv: list[str], host: str, port: int, inside: s
         stop = client.stopped("breakpoint")
         took = time.perf_counter() - began
         client.breakpoints(place.folder / "app.py", [])
+        if trips is not None:
+            for kept, came in zip(trips, round_trips(client, stop["threadId"]), strict=True):
+                kept += came
         client.resume(stop["threadId"])
         with contextlib.suppress(AssertionError, OSError):
             client.event("terminated")
@@ -77,13 +103,19 @@ def measure(ground: Ground, scale: float) -> Iterator[Figure]:
         *("docker", "exec", "-u", user, "-w", inside, "-e", "PYTHONPATH=/opt", container, "python3", "-m", "debugpy"),
         *("--listen", "0.0.0.0:5678", "--wait-for-client", "app.py"),
     ]
+    ours_trips: Trips = ([], [])
+    peer_trips: Trips = ([], [])
     ours: list[float] = []
     peer: list[float] = []
     for index in range(1 + max(3, int(9 * scale))):
-        first = to_breakpoint(place, ["devenv", "debug", "app.py"], "127.0.0.1", door, inside)
-        second = to_breakpoint(place, by_hand, address, 5678, inside)
+        first = to_breakpoint(place, ["devenv", "debug", "app.py"], "127.0.0.1", door, inside, ours_trips)
+        second = to_breakpoint(place, by_hand, address, 5678, inside, peer_trips)
         eventually(lambda: "debugpy" not in place.docker("top", container, "-eo", "pid,args"), "the end of both")
         if index:
             ours.append(first)
             peer.append(second)
-    yield Figure.of("debug to the first breakpoint", "s", ours, "python -m debugpy", peer, Goal(1.5))
+    yield Figure.of("debug to the first breakpoint", "s", ours, "python -m debugpy", peer, Goal(1.3))
+    names = ("evaluate at a breakpoint", "step over")
+    for name, mine, theirs in zip(names, ours_trips, peer_trips, strict=True):
+        yield Figure.of(name, "ms", mine, "python -m debugpy", theirs, Goal(0.25), scale=1e3)
+    yield from through.measure(scale)

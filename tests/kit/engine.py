@@ -6,12 +6,13 @@ import contextlib
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from tests.kit.waiting import eventually
 
 # Every container, volume and network that a test makes by hand carries it: the sweep removes by label only.
 TEST_LABEL = "devenv.test"
+
+OWN_VOLUME = re.compile(r"^devenv-|[0-9a-v]{52}$")
+"""Devenv's, and those that a configuration calls after `${devcontainerId}`."""
 
 
 class DockerFailed(AssertionError):
@@ -79,13 +83,13 @@ class Docker:
             self("rm", "--force", "--volumes", name)
 
     def remove_project(self, folder: Path) -> None:
-        """Removes the containers of a project and the named volumes that its containers used."""
+        """Removes the containers of a project and the named volumes that were made for it alone."""
         for identity in self.of_folder(folder):
             with contextlib.suppress(DockerFailed):  # somebody else may be removing it
                 mounts = self.inspect(identity)["Mounts"]
                 self("rm", "--force", "--volumes", identity)
                 for mount in mounts:
-                    if mount["Type"] == "volume" and str(mount.get("Name", "")).startswith("devenv-"):
+                    if mount["Type"] == "volume" and OWN_VOLUME.search(str(mount.get("Name", ""))):
                         self("volume", "rm", "--force", mount["Name"])
 
 
@@ -103,14 +107,22 @@ class PrivateEngine:
     It lives in a network namespace of its own and sets up nothing there (`--bridge none`, no iptables), so its
     containers have no network.
     Needs root. Use `private_engine()`.
+
+    `options` are further ones of dockerd, `path` is a folder before those of PATH, and `prelude` are shell commands
+    that run first, in a mount namespace which only this engine sees.
     """
 
-    def __init__(self, folder: Path, *, live_restore: bool) -> None:
+    def __init__(
+        self, folder: Path, *, live_restore: bool, options: Sequence[str] = (), path: str = "", prelude: str = ""
+    ) -> None:
         self.folder = folder
         self.socket = folder / "docker.sock"
         self.docker = Docker(f"unix://{self.socket}")
         self.log = folder / "dockerd.log"
         self._live_restore = live_restore
+        self._options = options
+        self._path = path
+        self._prelude = prelude
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -128,6 +140,7 @@ class PrivateEngine:
                     # Without a bridge, a daemon removes docker0 where it starts: that is the other engine's.
                     "unshare",
                     "--net",
+                    *(["--mount", "sh", "-ec", f'{self._prelude}\nexec "$@"', "sh"] if self._prelude else []),
                     "dockerd",
                     f"--host={self.host}",
                     f"--data-root={self.folder / 'data'}",
@@ -138,7 +151,9 @@ class PrivateEngine:
                     "--iptables=false",
                     "--ip6tables=false",
                     "--group=docker",
+                    *self._options,
                 ],
+                env={**os.environ, "PATH": f"{self._path}:{os.environ['PATH']}"} if self._path else None,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -199,12 +214,19 @@ class PrivateEngine:
 
 
 @contextlib.contextmanager
-def private_engine(*, live_restore: bool, images: tuple[str, ...] = ()) -> Iterator[PrivateEngine]:
-    """A started engine with copies of `images`."""
+def private_engine(
+    *,
+    live_restore: bool,
+    images: tuple[str, ...] = (),
+    options: Sequence[str] = (),
+    path: str = "",
+    prelude: str = "",
+) -> Iterator[PrivateEngine]:
+    """A started engine with copies of `images`; the rest as in `PrivateEngine`."""
     # A socket path has at most 107 bytes: pytest's own folders are too deep.
     folder = Path(tempfile.mkdtemp(prefix="rig-engine-", dir="/var/tmp"))
     folder.chmod(0o755)
-    engine = PrivateEngine(folder, live_restore=live_restore)
+    engine = PrivateEngine(folder, live_restore=live_restore, options=options, path=path, prelude=prelude)
     try:
         engine.start()
         for image in images:

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.kit import installed, rig
+from tests.kit import podman as podman_service
 from tests.kit.command import Shell
 from tests.kit.engine import Docker, DockerFailed, PrivateEngine, private_engine
+from tests.kit.podman import Podman, RootlessPodman
 from tests.kit.project import Content, write_project
 from tests.kit.users import User, end_processes, make_user, remove_user, sweep_users
 
@@ -28,6 +30,7 @@ class Images:
     busybox: str = "devenv-rig/busybox:latest"
     torch: str = "devenv-rig/pytorch:cpu"
     python39: str = "devenv-rig/python:3.9"
+    editors: str = "devenv-rig/editors:latest"
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +67,24 @@ def restartable_engine(request: pytest.FixtureRequest, images: Images) -> Iterat
             return stack.enter_context(private_engine(live_restore=live_restore, images=load))
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def podman(images: Images) -> Podman:
+    """The rig's Podman service with copies of the images. Mark the test `podman`.
+
+    Started by the first test that needs it and left running, as the engine is; `tests/rig/podman.sh stop` ends it.
+    """
+    with rig.lock("podman"):
+        return podman_service.start(rig.state())
+
+
+@pytest.fixture(scope="session")
+def rootless_podman(images: Images) -> Iterator[RootlessPodman]:
+    """A Podman service of an ordinary user's own, with the image whose user is not root. Mark: `podman`, `users`."""
+    for user in _person("carol"):
+        with podman_service.rootless_podman(user, (images.python_user,)) as service:
+            yield service
 
 
 def _person(name: str) -> Iterator[User]:

@@ -20,11 +20,32 @@ PACKAGES = ("devcontainer", "devenv", "tui")
 def bin_folder(version: str = "") -> Path:
     """Folder with the `devenv` of the present sources (called `version` if given); built when they changed since."""
     with rig.lock("installed"):
-        dependencies = _dependencies()
-        app = rig.state() / f"app-{_digest([*_sources(), str(dependencies), version])}"
+        environment = _dependencies()
+        app = rig.state() / f"app-{_digest([*_sources(), str(environment), version, 'and its wheel'])}"
         if not (app / "done").exists():
-            _build(app, dependencies, version)
+            _build(app, environment, version)
         return app / "bin"
+
+
+def wheel() -> Path:
+    """The wheel of the present sources."""
+    (found,) = (bin_folder().parent / "wheel").glob("*.whl")
+    return found
+
+
+def dependencies() -> Path:
+    """The folder with all that the product depends on, for a virtual environment without a network."""
+    (found,) = _dependencies().glob("lib/python3*/site-packages")
+    return found
+
+
+def host_python() -> str:
+    """A Python that every user may execute: the distribution's, else the one that runs the tests."""
+    found = "/usr/bin/python3"
+    probe = [found, "-c", "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"]
+    if os.path.exists(found) and subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+        return found
+    return sys.executable
 
 
 def _sources() -> list[str]:
@@ -42,7 +63,7 @@ def _sources() -> list[str]:
 def _dependencies() -> Path:
     """A virtual environment with the product's dependencies; made again when their list changes."""
     listed = tomllib.loads((rig.ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    python = _host_python()
+    python = host_python()
     folder = rig.state() / f"deps-{_digest([python, *listed])}"
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -52,7 +73,7 @@ def _dependencies() -> Path:
     return folder
 
 
-def _build(app: Path, dependencies: Path, version: str) -> None:
+def _build(app: Path, environment: Path, version: str) -> None:
     shutil.rmtree(app, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         # From a copy: a build writes next to the sources, which other processes may be reading.
@@ -68,11 +89,13 @@ def _build(app: Path, dependencies: Path, version: str) -> None:
         if version:
             file = copy / "devenv/version.py"
             file.write_text(re.sub(r'(?m)^VERSION = ".*"$', f'VERSION = "{version}"', file.read_text()))
-        pip = (str(dependencies / "bin/python"), "-m", "pip")
+        pip = (str(environment / "bin/python"), "-m", "pip")
         _run(*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, str(copy))
-        (wheel,) = Path(folder).glob("*.whl")
-        _run(str(dependencies / "bin/python"), "-m", "venv", "--without-pip", str(app))
-        (packages,) = dependencies.glob("lib/python3*/site-packages")
+        (made,) = Path(folder).glob("*.whl")
+        _run(str(environment / "bin/python"), "-m", "venv", "--without-pip", str(app))
+        (app / "wheel").mkdir()
+        shutil.copy2(made, app / "wheel")
+        (packages,) = environment.glob("lib/python3*/site-packages")
         (own,) = app.glob("lib/python3*/site-packages")
         (own / "dependencies.pth").write_text(f"{packages}\n")
         _run(
@@ -83,18 +106,9 @@ def _build(app: Path, dependencies: Path, version: str) -> None:
             "--quiet",
             "--no-deps",
             "--force-reinstall",
-            str(wheel),
+            str(made),
         )
     (app / "done").touch()
-
-
-def _host_python() -> str:
-    """A Python that every user may execute: the distribution's, else the one that runs the tests."""
-    found = "/usr/bin/python3"
-    probe = [found, "-c", "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"]
-    if os.path.exists(found) and subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-        return found
-    return sys.executable
 
 
 def _run(*argv: str) -> None:

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.kit import chromium, engine
+from tests.kit import chromium, engine, podman, registry
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -41,6 +41,10 @@ def missing(marker: str) -> str | None:
         return "creating ordinary users needs root"
     if marker == "browser" and chromium.program() is None:
         return "Chromium is missing: run tests/rig/clients.sh"
+    if marker == "registry":
+        return registry.missing()
+    if marker == "podman":
+        return podman.missing()
     if marker == "node" and (shutil.which("node") is None or not node_program("devcontainer").exists()):
         return "Node.js or the npm clients are missing: run tests/rig/clients.sh"
     return None

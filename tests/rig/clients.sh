@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Real clients for the end-to-end tests: Chromium, tmux, ssh, the reference dev container CLI, and Microsoft's
-# debug adapter client. Installs what is missing and nothing else; safe to repeat.
+# Real clients for the end-to-end tests: Chromium, tmux, ssh, the reference dev container CLI, Microsoft's debug
+# adapter client, and a registry. Installs what is missing and nothing else; safe to repeat.
 set -euo pipefail
 
 state=${DEVENV_RIG_STATE:-/var/lib/devenv-rig}
@@ -20,6 +20,10 @@ want git git
 want setsid util-linux
 want node nodejs
 want npm npm
+want docker-registry docker-registry
+want openssl openssl
+want busybox busybox # its nc and socat stand in for an agent where there is no Python
+want socat socat
 
 if [ "${#missing[@]}" -gt 0 ]; then
   [ "$(id -u)" = 0 ] || { say "missing: ${missing[*]}; installing them needs root"; exit 1; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Images for the tests, made on this machine: no registry is asked. Built once; current ones are kept.
 #
-#   tests/rig/images.sh [GROUP...]     base, torch, old; no argument: all three
+#   tests/rig/images.sh [GROUP...]     base, torch, old, editors; no argument: all of them
 #
 # | image                          | what it is                                                           |
 # |--------------------------------|----------------------------------------------------------------------|
@@ -12,7 +12,9 @@
 # | devenv-rig/pytorch:cpu         | CPU torch and the notebook stack in /opt/venv; also the tag of the     |
 # |                                | example's Dockerfile                                                  |
 # | devenv-rig/python:3.9          | Debian 11 (group old)                                                 |
+# | devenv-rig/python:3.14         | Debian's unstable suite (old)                                         |
 # | devenv-rig/python:3.6, 3.13    | Debian 12 with pyenv's 3.6 and 3.13, where this machine has them (old) |
+# | devenv-rig/editors             | Debian 13: Neovim, Emacs with dape, Helix; a machine's own are too old |
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -117,9 +119,21 @@ build_old() {
   sources=$(mktemp --suffix=.sources)
   sources_for bullseye >"$sources"
   DEVENV_SETUP_SUITE=bullseye DEVENV_SETUP_SOURCES=$sources "$base_image" distro devenv-rig/python:3.9 python3 procps
+  # Debian's unstable suite, whose file of contents may be past its date.
+  { sources_for sid && printf 'Check-Valid-Until: no\n'; } >"$sources"
+  DEVENV_SETUP_SUITE=sid DEVENV_SETUP_SOURCES=$sources "$base_image" distro devenv-rig/python:3.14 python3 procps
   rm -f "$sources"
   build_from_pyenv 3.6
   build_from_pyenv 3.13
+}
+
+build_editors() {
+  local sources
+  sources=$(mktemp --suffix=.sources)
+  sources_for trixie >"$sources"
+  DEVENV_SETUP_SUITE=trixie DEVENV_SETUP_SOURCES=$sources "$base_image" distro devenv-rig/editors:latest \
+    neovim emacs-nox elpa-dape hx
+  rm -f "$sources"
 }
 
 # build_from_pyenv VERSION: an interpreter that no supported distribution has any more.
@@ -145,12 +159,13 @@ build_from_pyenv() {
   say "built $ref ($(docker run --rm --network none "$ref" python3 -V))"
 }
 
-[ "$#" -gt 0 ] || set -- base torch old
+[ "$#" -gt 0 ] || set -- base torch old editors
 for group in "$@"; do
   case "$group" in
     base) build_base ;;
     torch) build_torch ;;
     old) build_old ;;
-    *) echo "usage: $0 [base|torch|old]..." >&2; exit 2 ;;
+    editors) build_editors ;;
+    *) echo "usage: $0 [base|torch|old|editors]..." >&2; exit 2 ;;
   esac
 done

@@ -16,11 +16,12 @@ from .client import HEADER, PING, Client, Gone
 OPS = [
     "hello", "spawn", "signal", "resize", "connect", "ports.list", "ports.watch", "stats", "unpack", "which", "stat",
     "runs.start", "runs.list", "runs.get", "runs.remove", "runs.attach", "runs.read", "runs.signal", "runs.end",
-    "runs.resize", "nonsense",
+    "runs.resize", "processes", "reverse.listen", "reverse.take", "reverse.stop", "nonsense",
 ]  # fmt: skip
 KEYS = [
     "channel", "argv", "env", "cwd", "tty", "umask", "signal", "rows", "columns", "port", "host", "pass_fd", "run",
-    "offset", "length", "tail_bytes", "input", "names", "paths", "path", "interval", "timeout", "force",
+    "offset", "length", "tail_bytes", "input", "names", "paths", "path", "interval", "timeout", "force", "pids",
+    "below", "program", "connection",
 ]  # fmt: skip
 VALUES: Any = (
     st.none()

@@ -73,7 +73,7 @@ async def test_rerun_is_another_run_of_the_same(world: World) -> None:
     assert names[run] == names[again]
 
 
-@pytest.mark.parametrize("verb", ["rerun", "end_run", "read_output"])
+@pytest.mark.parametrize("verb", ["rerun", "end_run", "read_output", "stack"])
 async def test_verbs_on_an_unknown_run_are_not_found(world: World, verb: str) -> None:
     with pytest.raises(NotFound):
         await getattr(world.client, verb)("20000101-000000-ffff")
@@ -154,3 +154,18 @@ async def test_watching_tests_shows_in_the_snapshot(world: World) -> None:
     await until(world.client, lambda s: s.tests.watching)
     await world.client.watch_tests(False)
     await until(world.client, lambda s: not s.tests.watching)
+
+
+async def test_the_only_configuration_is_the_default_one(world: World) -> None:
+    (view,) = await world.client.configurations()
+    snapshot = await until(world.client, lambda s: True)
+    assert (view.file, view.default, view.status) == (snapshot.environment.config_file, True, EnvStatus.RUNNING)
+
+
+async def test_a_server_that_did_not_begin_is_nobodys_to_open(world: World) -> None:
+    assert not await world.client.claim_opening(8000, 1.5)
+
+
+async def test_leaving_without_a_shutdown_action_is_silent(world: World) -> None:
+    assert await world.client.leave() == ""
+    await until(world.client, lambda s: s.environment.status is EnvStatus.RUNNING)

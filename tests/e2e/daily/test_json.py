@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.users]
 ENVIRONMENT = {
     "key", "name", "local_folder", "config_file", "status", "container", "container_id", "image", "started",
     "remote_user", "workspace_folder", "python", "python_version", "engine", "tier", "tier_reason", "adopted",
-    "owner", "usage", "drift", "notes",
+    "owner", "usage", "drift", "notes", "pending", "shutdown_action", "others",
 }  # fmt: skip
 SNAPSHOT = {"environment", "configs", "runs", "services", "ports", "tests", "debug"}
 RUN = {
@@ -25,7 +25,7 @@ RUN = {
 }  # fmt: skip
 PORT = {
     "port", "host_port", "host", "label", "source", "protocol", "process", "pid", "listening", "url", "note", "tier",
-    "connections",
+    "connections", "auto_forward", "since",
 }  # fmt: skip
 ERROR = {"kind", "message", "hint", "code", "details"}
 

@@ -230,7 +230,7 @@ def test_child_processes_are_left_alone_when_asked(studio: Site, method: str) ->
 
 def test_the_ports_table_names_the_debugger(studio: Site) -> None:
     with debugging(studio, "--no-wait", "loop.py"):
-        (view,) = (view for view in studio.json("ports")["ports"] if view["source"] == "debug")
+        (view,) = (view for view in studio.json("ports")["ports"] if view["label"] == "debugger")
         assert view["host_port"] == door(studio)
         with DapClient(view["host_port"]) as client:
             client.initialize()

@@ -121,7 +121,7 @@ def test_a_file_that_is_not_understood_is_left_alone(studio: Site, launch: Calla
     launch(text)
     said = start(studio)
     assert "launch.json" in said
-    assert "add the entry by hand" in said
+    assert "to add it by hand: devenv ide show vscode" in said
     assert studio.path(LAUNCH).read_text() == text
 
 

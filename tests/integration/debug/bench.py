@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from devenv.api.context import ClientContext
 from devenv.config import DevenvConfig
+from devenv.debug import pass_through
 from devenv.debug.cache import DebugpyCache
 from devenv.debug.delivery import Delivery
 from devenv.debug.door import door_port
@@ -95,6 +96,7 @@ class Bench:
             spec,
             interpreter=interpreter,
             debugpy=await self.delivery.debugpy(self.link, interpreter),
+            proxy=await self.delivery.place(self.link, *pass_through.payload()),
             endpoints=endpoints_path(self.link.hello.state_dir),
             options=DebugOptions(wait=wait, subprocess=subprocess),
         )

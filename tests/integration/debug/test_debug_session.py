@@ -14,6 +14,7 @@ import pytest
 
 from devenv.api.context import ClientContext
 from devenv.config import DevenvConfig
+from devenv.debug import pass_through
 from devenv.debug.cache import DebugpyCache
 from devenv.debug.spec import DebugOptions, debug_spec, endpoints_path
 from devenv.errors import DebugError
@@ -208,6 +209,7 @@ async def test_a_script_that_does_not_start(bench: Bench) -> None:
         broken,
         interpreter=interpreter,
         debugpy=await bench.delivery.debugpy(bench.link, interpreter),
+        proxy=await bench.delivery.place(bench.link, *pass_through.payload()),
         endpoints=endpoints_path(bench.link.hello.state_dir),
         options=DebugOptions(),
     )

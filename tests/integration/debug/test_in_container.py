@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from devenv.debug.cache import DebugpyCache
-from devenv.debug.delivery import MOUNTED_PAYLOAD, Delivery
+from devenv.debug.delivery import Delivery
+from devenv.delivery.placing import MOUNTED_PAYLOAD
 from devenv.engine.docker_adapter import DockerEngine
 from devenv.link.dial import open_link
 from devenv.link.direct_tier import prepare_folder
@@ -98,7 +99,7 @@ async def test_a_breakpoint_is_hit(
             assert list(tree.glob("debugpy/server/__pycache__/cli.*.pyc"))
         run = await bench.debug("train.py")
         argv = bench.records.get(run, {}).get("argv") or (await link.request("runs.get", run=run))["argv"]
-        assert argv[2].startswith(MOUNTED_PAYLOAD if mounted else link.hello.state_dir)
+        assert argv[4].startswith(MOUNTED_PAYLOAD if mounted else link.hello.state_dir)
         assert link.tier is (Tier.DIRECT if mounted else Tier.STREAM)
 
         def drive(client: DapClient) -> tuple[bool, str]:

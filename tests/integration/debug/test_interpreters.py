@@ -11,11 +11,13 @@ import uuid
 
 import pytest
 
+from devenv.debug import pass_through
 from devenv.debug.cache import DebugpyCache
 from devenv.debug.delivery import Delivery
 from devenv.debug.sessions import DebugSessions
 from devenv.debug.spec import DebugOptions, debug_spec, endpoints_path
 from devenv.errors import DebugError
+from devenv.forward.table import Destination
 from devenv.runs.spec import Program, ProgramKind, RunSpec
 from tests.integration.debug.interpreters import interpreter
 from tests.integration.debug.local_link import LocalChannel, LocalLink
@@ -60,7 +62,12 @@ async def start(
     spec = RunSpec("train", "run", program, env, str(project), program.argv)
     state = link.hello.state_dir
     spec = debug_spec(
-        spec, interpreter=found, debugpy=folder, endpoints=endpoints_path(state), options=DebugOptions(wait=wait)
+        spec,
+        interpreter=found,
+        debugpy=folder,
+        proxy=await delivery.place(link, *pass_through.payload()),
+        endpoints=endpoints_path(state),
+        options=DebugOptions(wait=wait),
     )
     return spec, await link.spawn(spec.argv, env=spec.env, cwd=spec.cwd)
 
@@ -89,7 +96,7 @@ async def test_breakpoint_by_host_path_is_hit(minor: str, cache: DebugpyCache, t
     try:
         sessions.update([record(spec, "r1")])
         port = await sessions.ready("r1")
-        assert await sessions.target() == port
+        assert await sessions.target() == Destination(port)
 
         def drive() -> tuple[dict[str, str], str]:
             with DapClient(port) as client:
@@ -150,7 +157,7 @@ async def test_bytecode_is_made_ahead_and_used(
     python = interpreter(minor)
     link = LocalLink(tmp_path / "state")
     payload = tmp_path / "payload"
-    monkeypatch.setattr("devenv.debug.delivery.MOUNTED_PAYLOAD", str(payload))  # the same folder under both names
+    monkeypatch.setattr("devenv.delivery.placing.MOUNTED_PAYLOAD", str(payload))  # the same folder under both names
     delivery = Delivery(cache, payload if mounted else None)
     env = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
     await delivery.prepare(link, python, env=env, cwd="/")

@@ -17,8 +17,9 @@ import pytest
 
 from devenv.api.context import ClientContext
 from devenv.engine.docker_adapter import DockerEngine
-from devenv.environment.environments import Environments, UpResult
+from devenv.environment.environments import Environments
 from devenv.environment.plan import UpOptions
+from devenv.environment.results import UpResult
 from devenv.environment.target import Target
 from devenv.errors import DevenvError
 from tests.kit.project import Content, write_project

@@ -97,3 +97,31 @@ def test_every_verb_loads_and_stands_in_the_help_once() -> None:
     for name in VERBS:
         assert load(name).name == name
         assert f"usage: devenv {name}" in load(name).help()
+
+
+def test_a_list_of_words_may_have_options_after_it() -> None:
+    several = verb(("action?", "editor*"))
+    assert several.parse(["write", "vim", "-d", "emacs"]) == {
+        "action": "write",
+        "editor": ["vim", "emacs"],
+        "detach": True,
+    }
+    assert several.parse([]) == {"editor": []}
+    assert "[ACTION] [EDITOR ...]" in several.help()
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "told"),
+    [
+        ("forward", "x", "is not PORT"),
+        ("forward", "0", "1 to 65535"),
+        ("forward", "--reverse 65536:80", "1 to 65535"),
+        ("ide", "write", "EDITOR is missing"),
+        ("ide", "list vscode", "one word too many"),
+    ],
+)
+def test_wrong_before_anybody_is_asked(name: str, words: str, told: str) -> None:
+    found = load(name)
+    with pytest.raises(BadUsage) as error:
+        found.run(found.parse(words.split()))
+    assert told in error.value.message + error.value.hint

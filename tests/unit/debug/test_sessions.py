@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import pathlib
 from typing import Any
 
 import pytest
 
+from devenv.debug.attach.book import Entry
 from devenv.debug.sessions import DebugSessions
 from devenv.errors import DebugError
+from devenv.forward.table import Destination
 from tests.integration.debug.local_link import LocalLink
 
 
@@ -37,23 +40,23 @@ async def test_the_door_leads_to_who_waits_then_to_the_newest(tmp_path: pathlib.
     assert await sessions.target() is None  # not ready yet
     ready(tmp_path, "a", 4001)
     assert sessions.view(20000).waiting
-    assert await sessions.target() == 4001
+    assert await sessions.target() == Destination(4001)
     assert not sessions.view(20000).waiting
-    assert await sessions.target() == 4001  # disconnected and back
+    assert await sessions.target() == Destination(4001)  # disconnected and back
 
     sessions.update([record(tmp_path, "b", 2.0)])
     ready(tmp_path, "b", 4002)
-    assert await sessions.target() == 4002
+    assert await sessions.target() == Destination(4002)
     assert sessions.view(20000).run == "b"
 
     sessions.update([record(tmp_path, "c", 3.0, wait=False)])
     ready(tmp_path, "c", 4003)
-    assert await sessions.target() == 4003
+    assert await sessions.target() == Destination(4003)
 
     sessions.update([record(tmp_path, "c", 3.0, state="exited", exit_code=0)])
-    assert await sessions.target() == 4002
+    assert await sessions.target() == Destination(4002)
     sessions.forget("b")
-    assert await sessions.target() == 4001
+    assert await sessions.target() == Destination(4001)
     sessions.set_link(None)
     assert await sessions.target() is None
 
@@ -64,8 +67,8 @@ async def test_a_waiting_run_comes_before_a_newer_one_that_does_not_wait(tmp_pat
     sessions.update([record(tmp_path, "old", 1.0), record(tmp_path, "new", 2.0, wait=False)])
     ready(tmp_path, "old", 4001)
     ready(tmp_path, "new", 4002)
-    assert await sessions.target() == 4001
-    assert await sessions.target() == 4002
+    assert await sessions.target() == Destination(4001)
+    assert await sessions.target() == Destination(4002)
 
 
 async def test_ready_waits_for_the_whole_file(tmp_path: pathlib.Path) -> None:
@@ -110,3 +113,27 @@ async def test_without_a_link(tmp_path: pathlib.Path) -> None:
     sessions.update([record(tmp_path, "a", 1.0)])
     with pytest.raises(DebugError, match="does not answer"):
         await sessions.ready("a")
+
+
+async def test_a_program_that_was_attached_to(tmp_path: pathlib.Path) -> None:
+    """Its run is no debug run; it ends with its process, its adapter, or its run."""
+    sessions, link = DebugSessions(), LocalLink(tmp_path)
+    sessions.set_link(link)
+    for key, port in (("20260101-100000-abcd", 4001), ("process-1", 4002)):
+        (tmp_path / f"{key}.json").write_text("{}")  # the adapter's
+        (tmp_path / f"{key}.json.front").write_text(json.dumps({"client": {"host": "127.0.0.1", "port": port}}))
+    run = {"id": "20260101-100000-abcd", "name": "train.py", "kind": "run", "state": "running", "started": 1.0}
+    files = [str(tmp_path / f"{key}.json.front") for key in ("20260101-100000-abcd", "process-1")]
+    sessions.adopt(Entry("box", "10:00", run["id"], "train.py", os.getpid(), files[0], 2.0), run)  # type: ignore[arg-type]
+    found = await sessions.target()
+    assert found is not None and found.port == 4001
+    sessions.adopt(Entry("box", "10:00", "process-1", "process 1", os.getpid(), files[1], 3.0), None)
+    found = await sessions.target()
+    assert found is not None and found.port == 4002
+    assert sessions.knows("process-1")
+
+    (tmp_path / "process-1.json").unlink()  # the adapter was killed
+    found = await sessions.target()
+    assert found is not None and found.port == 4001
+    sessions.update([{**run, "state": "exited", "exit_code": 0}])
+    assert await sessions.target() is None

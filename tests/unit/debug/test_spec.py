@@ -21,38 +21,48 @@ def debug(program: Program, interpreter: Interpreter = NEW, options: DebugOption
         spec(program, **env),
         interpreter=interpreter,
         debugpy="/run/devenv/payload/d",
+        proxy="/run/devenv/payload/p",
         endpoints="/state/e.json",
         options=options or DebugOptions(),
     )
 
 
+def through(python: str, *program: str, switches: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The words of a program behind the pass-through."""
+    files = ("--adapter", "/state/e.json.adapter", "--endpoints", "/state/e.json")
+    start = (python, "-E", "-s", "-S", "/run/devenv/payload/p/start.py", "wrap")
+    return (*start, *files, *switches, "--", python, *program)
+
+
 def test_a_script() -> None:
     found = debug(Program(ProgramKind.SCRIPT, "train.py", ("--epochs", "3"), "python3", ("-u",)), PYTHONPATH="/own")
-    assert found.argv == (
+    assert found.argv == through(
         *("python3", "-u", "-Xfrozen_modules=off", "/run/devenv/payload/d/debugpy"),
         *("--listen", "127.0.0.1:0", "--configure-subProcess", "true", "--wait-for-client"),
         *("/work/train.py", "--epochs", "3"),
     )
     assert found.kind == "debug"
     assert found.env["PYTHONPATH"] == "/own:/run/devenv/payload/d"
-    assert found.env["DEBUGPY_ADAPTER_ENDPOINTS"] == "/state/e.json"
+    assert found.env["DEBUGPY_ADAPTER_ENDPOINTS"] == "/state/e.json.adapter"
     assert found.env["PYDEVD_DISABLE_FILE_VALIDATION"] == "1"
-    assert found.meta == {"target": "train", "debug": {"endpoints": "/state/e.json", "wait": True, "subprocess": True}}
+    meta = {"endpoints": "/state/e.json", "wait": True, "subprocess": True, "just_my_code": None}
+    assert found.meta == {"target": "train", "debug": meta}
 
 
 def test_a_module_without_waiting_on_an_old_python() -> None:
     options = DebugOptions(wait=False, subprocess=False)
     found = debug(Program(ProgramKind.MODULE, "net.train", (), "python"), OLD, options, DEBUGPY_RUNNING="true")
-    assert found.argv == (
+    assert found.argv == through(
         *("python", "/run/devenv/payload/d/debugpy", "--listen", "127.0.0.1:0"),
-        *("--configure-subProcess", "false", "-m", "net.train"),
+        *("--configure-subProcess", "true", "-m", "net.train"),
+        switches=("--no-children",),
     )
     assert "DEBUGPY_RUNNING" not in found.env
 
 
 def test_a_safe_path_needs_the_module_form() -> None:
     found = debug(Program(ProgramKind.SCRIPT, "/abs/train.py", (), "python"), PYTHONSAFEPATH="1")
-    assert found.argv[2:4] == ("-m", "debugpy")
+    assert found.argv[found.argv.index("--") + 3 :][:2] == ("-m", "debugpy")
     assert found.argv[-1] == "/abs/train.py"
 
 

@@ -4,8 +4,10 @@ import pathlib
 
 import pytest
 
-from devenv.debug.cache import copy_tree, own_copy, platforms, wanted
+from devenv.debug.cache import own_copy, platforms, wanted
+from devenv.debug.tuning import REVISION
 from devenv.debug.versions import Interpreter, OwnCopy, choose
+from devenv.delivery.trees import copy_tree
 from devenv.errors import DebugError
 
 OWN = OwnCopy("/x/debugpy", "1.8.22", ">=3.10", frozenset({("cp311", "x86_64")}))
@@ -53,8 +55,8 @@ def test_an_older_copy_of_ours_is_not_forced_on_what_it_does_not_support() -> No
 
 def test_folders_differ_exactly_when_contents_do() -> None:
     names = {choose(interpreter(python), OWN).folder for python in ("3.10.1", "3.12.1", "3.13.0")}
-    assert names == {"debugpy-1.8.22-pure"}
-    assert choose(interpreter("3.11.1"), OWN).folder == "debugpy-1.8.22-cp311-x86_64"
+    assert names == {f"debugpy-1.8.22-pure-{REVISION}"}
+    assert choose(interpreter("3.11.1"), OWN).folder == f"debugpy-1.8.22-cp311-x86_64-{REVISION}"
 
 
 def test_files_of_use() -> None:

@@ -101,6 +101,26 @@ def test_classic() -> None:
     assert [ended[:2] for ended in progress.ended] == [("build:1", True), ("build:2", False)]
 
 
+def test_podman_s_builder_in_its_own_words() -> None:
+    progress = Recorder()
+    reader = ClassicLog(progress, lambda line: None)
+    for line in (
+        "STEP 1/3: FROM x",
+        "STEP 2/3: COPY a /a",
+        "--> Using cache d4d61f6e5bafaa2390e93fb33d4e44b1e9434b7c56a898cf2d7b35abec59ba25",
+        "--> d4d61f6e5ba",
+        "STEP 3/3: RUN make",
+        "--> made by hand",
+        "COMMIT docker.io/library/x",
+        "--> 30fff85a892",
+    ):
+        reader.feed(line + "\n")
+    reader.finish()
+    assert [title for _, title in progress.steps] == ["[1/3] FROM x", "[2/3] COPY a /a", "[3/3] RUN make"]
+    assert [text for _, text, _ in progress.lines] == ["--> made by hand", "COMMIT docker.io/library/x"]
+    assert progress.ended[1] == ("build:2", True, "cached")
+
+
 @pytest.mark.parametrize("kind", [RawJsonLog, PlainLog, ClassicLog])
 def test_only_the_last_lines_of_a_step_are_kept(kind: type[BuildLog]) -> None:
     reader = kind(Recorder(), lambda line: None)

@@ -9,9 +9,10 @@ import pytest
 import requests
 import requests.exceptions
 
-from devenv.engine.docker_adapter import DockerEngine, map_error
+from devenv.engine.docker_adapter import DockerEngine
 from devenv.engine.docker_cli import DockerCli, reason
 from devenv.engine.endpoint import Endpoint
+from devenv.engine.sdk import map_error
 from devenv.errors import ContainerGone, EngineDenied, EngineError, EngineMissing, ImageMissing, InternalError
 
 WHERE = Endpoint("unix:///run/rig.sock", "default")
@@ -80,3 +81,8 @@ def test_no_docker_command(tmp_path: object) -> None:
 def test_reason_is_the_engines_own_words() -> None:
     said = "docker: Error response from daemon: bad mount.\n\nRun 'docker create --help' for more information\n"
     assert reason(said) == "bad mount"
+
+
+def test_reason_leaves_the_commands_usage_out() -> None:
+    said = "unknown flag: --nope\n\nUsage:  docker create [OPTIONS] IMAGE\n\nRun 'docker create --help' for more\n"
+    assert reason(said) == "unknown flag: --nope"

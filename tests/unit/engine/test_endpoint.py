@@ -80,3 +80,24 @@ def test_nobody_there_names_the_endpoint() -> None:
     error = endpoint.unreachable(endpoint.Endpoint("unix:///run/x.sock", "context lab"), FileNotFoundError(2, "gone"))
     assert isinstance(error, EngineMissing)
     assert "unix:///run/x.sock (context lab)" in error.message
+
+
+PODMANS = [
+    ("unix:///run/user/1000/podman/podman.sock", "`systemctl --user start podman.socket`"),
+    ("unix:///run/podman/podman.sock", "`sudo systemctl start podman.socket`"),
+    ("unix:///run/x.sock", "`sudo systemctl start docker`"),
+    ("tcp://podman:2375", "`sudo systemctl start docker`"),
+]
+
+
+@pytest.mark.parametrize(("url", "words"), PODMANS)
+def test_nobody_there_is_started_in_its_own_way(url: str, words: str) -> None:
+    error = endpoint.unreachable(endpoint.Endpoint(url, "DOCKER_HOST"), FileNotFoundError(2, "gone"))
+    assert words in error.hint
+
+
+def test_no_permission_for_a_socket_of_roots_own_podman(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "podman.sock").touch(mode=0o600)
+    where = endpoint.Endpoint(f"unix://{tmp_path}/podman.sock", "DOCKER_HOST")
+    error = endpoint.unreachable(where, PermissionError(13, "denied"))
+    assert isinstance(error, EngineDenied) and "$XDG_RUNTIME_DIR/podman/podman.sock" in error.hint

@@ -13,8 +13,9 @@ import pytest
 from devenv.api.context import ClientContext
 from devenv.engine.fake import FakeEngine, FakeFile
 from devenv.engine.port import Engine, ExecResult
-from devenv.environment.environments import Environments, UpResult
+from devenv.environment.environments import Environments
 from devenv.environment.plan import UpOptions
+from devenv.environment.results import UpResult
 from devenv.environment.target import Target
 from tests.unit.engine.recorder import Recorder
 

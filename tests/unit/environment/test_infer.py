@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devcontainer import model
-from devenv.environment.infer import CONFIG_PATH, DOCKERFILE_PATH, TORCH_IMAGES, Proposal, propose
+from devenv.environment.infer.proposal import CONFIG_PATH, DOCKERFILE_PATH, TORCH_IMAGES, Proposal, propose
 
 
 def proposal(files: Mapping[str, str], name: str = "digits") -> Proposal:
@@ -283,7 +283,10 @@ LINES = st.sampled_from(
 )
 
 
-@given(st.dictionaries(NAMES, st.lists(LINES, max_size=6).map("\n".join)), st.text(max_size=8))
+FOLDERS = st.text(st.characters(exclude_characters="\0/"), max_size=8)  # as a disk can have them
+
+
+@given(st.dictionaries(NAMES, st.lists(LINES, max_size=6).map("\n".join)), FOLDERS)
 def test_whatever_a_repository_holds_the_proposal_is_valid(files: dict[str, str], name: str) -> None:
     result = proposal(files, name.encode("utf-8", "replace").decode())
     config = config_of(result)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from devenv.engine.port import ExecResult
-from devenv.environment import probe
+from devenv.environment.inside import probe
 from tests.unit.environment.conftest import IMAGE, Site
 
 MARK = "0123456789ab"

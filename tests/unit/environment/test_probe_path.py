@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from devenv.environment import probe
+from devenv.environment.inside import probe
 
 MARK = "0123456789ab"
 

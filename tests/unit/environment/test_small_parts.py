@@ -8,10 +8,13 @@ import stat
 
 import pytest
 
+from devenv.atomic_file import write_atomic
 from devenv.engine.fake import FakeEngine
-from devenv.environment import adopt, git_safety, hooks, link_folder, users, writable_layer
-from devenv.environment.records import Record, RecordFile, write_atomic
-from devenv.environment.users import HostUser
+from devenv.environment import adopt, link_folder
+from devenv.environment.inside import git_safety, users, writable_layer
+from devenv.environment.inside.users import HostUser
+from devenv.environment.records import Record, RecordFile
+from devenv.lifecycle import hooks
 
 PASSWD = "root:x:0:0:root:/root:/bin/bash\ndev:x:1000:1001::/home/dev:/bin/zsh\nsvc:x:1002:1002::/:/usr/sbin/nologin\n"
 GROUP = "root:x:0:\ndev:x:1001:\nml:x:2000:dev\n"
@@ -77,10 +80,21 @@ def test_git_safety(env: dict[str, str], expected: dict[str, str]) -> None:
         ([("C", "/home"), ("C", "/home/dev"), ("A", "/home/dev/model")], [], ["/home/dev/model"]),
         ([("A", "/workspaces"), ("A", "/workspaces/p")], ["/workspaces/p"], []),
         ([("A", "/tmp/x"), ("A", "/usr/sbin/docker-init"), ("A", "/run/devenv")], [], []),
+        ([("A", "/sbin"), ("A", "/sbin/docker-init")], [], []),
+        ([("A", "/sbin"), ("A", "/sbin/docker-init"), ("A", "/sbin/mine")], [], ["/sbin/mine"]),
         ([("A", "/a"), ("A", "/ab")], [], ["/a", "/ab"]),
         ([("D", "/etc/x"), ("A", "/opt/__pycache__")], [], []),
     ],
-    ids=["only the top", "below changed folders", "mount points", "fleeting", "no false parents", "nobody's work"],
+    ids=[
+        "only the top",
+        "below changed folders",
+        "mount points",
+        "fleeting",
+        "the init's folder",
+        "and what is beside it",
+        "no false parents",
+        "nobody's work",
+    ],
 )
 def test_added_roots(changes: list[tuple[str, str]], mounts: list[str], expected: list[str]) -> None:
     assert writable_layer.added_roots(changes, mounts) == expected
@@ -152,3 +166,9 @@ def test_ours_others_and_nobodys() -> None:
     assert adopt.is_ours(ours, "1@a") and not adopt.is_foreign(ours, "1@a")
     assert adopt.is_foreign(ours, "2@a") and not adopt.is_ours(ours, "2@a")
     assert not adopt.is_foreign({}, "1@a") and not adopt.is_ours({}, "1@a")
+
+
+def test_made_by_compose_alone() -> None:
+    project = {"com.docker.compose.project": "p"}
+    assert adopt.is_by_compose(project) and not adopt.is_by_compose({})
+    assert not adopt.is_by_compose({**project, "devcontainer.local_folder": "/p"})

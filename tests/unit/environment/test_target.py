@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from devenv.environment import plan
 from devenv.environment import target as targets
 from devenv.errors import ConfigError, NotFound
 from tests.unit.environment.conftest import IMAGE, Site
@@ -77,6 +78,62 @@ async def test_bad_files_are_told_with_place(site: Site, config: str, key: str, 
     assert key in problem.key
 
 
+async def test_a_misspelt_key_is_told_beside_what_it_leaves_missing(site: Site) -> None:
+    site.configure('{\n  "imag": "x",\n  "init": true\n}')
+    with pytest.raises(ConfigError) as caught:
+        await site.target()
+    told = [(problem.line, problem.key, problem.hint) for problem in caught.value.problems]
+    assert told == [(1, "", ""), (2, "imag", "did you mean 'image'?")]
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "message"),
+    [
+        pytest.param('{"image": "${localEnv:NOPE}"}', "image", "must not be empty", id="no image"),
+        pytest.param('{"image": "${localEnv:NOPE:A B}"}', "image", "'A B' is not the name of an image", id="image"),
+        pytest.param(
+            '{"image": "x", "mounts": ["${localEnv:NOPE:here}"]}', "mounts.0", "'here' has no target", id="mount"
+        ),
+        pytest.param(
+            '{"image": "x", "forwardPorts": ["${localEnv:NOPE:99999}"]}', "forwardPorts.0", "99999", id="port"
+        ),
+        pytest.param(
+            '{"image": "x", "workspaceFolder": "${localEnv:NOPE:rel}"}', "workspaceFolder", "absolute", id="folder"
+        ),
+        pytest.param(
+            '{"dockerComposeFile": "${localEnv:NOPE}", "service": "a"}',
+            "dockerComposeFile",
+            "must not be empty",
+            id="no Compose file",
+        ),
+    ],
+)
+async def test_what_variables_make_wrong_stops_a_new_container_only(
+    site: Site, config: str, key: str, message: str
+) -> None:
+    site.configure(config)
+    (problem,) = (await site.target()).unusable
+    assert (problem.line, problem.key) == (1, key)
+    assert message in problem.message and "it is written '${localEnv:NOPE" in problem.hint
+    with pytest.raises(ConfigError) as caught:
+        await site.up()
+    assert caught.value.problems == [problem]
+
+
+async def test_what_variables_make_right(site: Site) -> None:
+    site.configure(
+        {
+            "image": "${localEnv:NOPE:" + IMAGE.partition(":")[0] + "}",
+            "mounts": ["${localEnv:NOPE:type=tmpfs,target=/t}"],
+            "forwardPorts": ["${localEnv:NOPE:8080}"],
+            "hostRequirements": {"memory": "${localEnv:NOPE:1gb}"},
+            "userEnvProbe": "${localEnv:NOPE:none}",
+        }
+    )
+    found = await site.target()
+    assert found.unusable == [] and found.config.problems == ()
+
+
 CHOICES: list[tuple[str, list[str], str | None, str]] = [
     ("the folder's file first", [".devcontainer/devcontainer.json", ".devcontainer.json"], None, ".devcontainer/dev"),
     ("one in a sub-folder", [".devcontainer/gpu/devcontainer.json"], None, ".devcontainer/gpu/"),
@@ -110,12 +167,11 @@ async def test_nothing_of_the_clients_environment_is_shown(site: Site) -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"image": IMAGE, "features": {"ghcr.io/devcontainers/features/node:1": {}}}, "not supported yet: features"),
-        ({"dockerComposeFile": "c.yml", "service": "app"}, "not supported yet: Docker Compose"),
+        ({"dockerComposeFile": ["c.yml", "d.yml"], "service": "app"}, "(?s)no file .*c.yml.*no file .*d.yml"),
         ({"name": "nothing"}, "neither 'image' nor"),
         ({"build": {"dockerfile": "None"}}, "there is no file"),
     ],
-    ids=["features", "compose", "no image", "no Dockerfile"],
+    ids=["compose", "no image", "no Dockerfile"],
 )
 async def test_what_cannot_be_made_is_one_line(site: Site, config: dict[str, Any], words: str) -> None:
     site.configure(config)
@@ -141,3 +197,31 @@ async def test_a_target_that_was_kept_takes_the_next_clients_variables(site: Sit
     bound = targets.for_client(kept, other)
     assert bound.config.raw["containerEnv"] == {"A": "newer"} and bound.workspace_folder == "/w/me"
     assert bound.key == kept.key and targets.for_client(bound, other) is bound
+
+
+@pytest.mark.parametrize(
+    ("text", "stage", "words"),
+    [
+        pytest.param("FROM a AS base\nFROM base AS dev\n", "dev", "", id="a stage"),
+        pytest.param("FROM a AS base\nFROM base AS dev\n", "DEV", "", id="in capitals"),
+        pytest.param(
+            "FROM a AS base\nFROM base AS dev\n", "1", "it has 'base', 'dev'", id="by number, as BuildKit says"
+        ),
+        pytest.param("FROM a AS base\nFROM base AS dev\n", "devv", "did you mean 'dev'", id="no stage"),
+        pytest.param("# syntax=acme/other:1\nFROM a\n", "x", "", id="another syntax"),
+        pytest.param("# syntax=docker/dockerfile:1\nFROM a\n", "x", "'x'", id="the usual syntax"),
+        pytest.param("FROMM a\n", "x", "", id="what the builder refuses"),
+    ],
+)
+async def test_a_stage_that_the_dockerfile_lacks(site: Site, text: str, stage: str, words: str) -> None:
+    site.configure('{"build": {"dockerfile": "D",\n "target": "' + stage + '"}}')
+    (site.root / ".devcontainer" / "D").write_text(text)
+    found = await site.target()
+    if not words:
+        assert plan.build_request(found, plan.UpOptions(), log_path="") is not None
+        return
+    with pytest.raises(ConfigError) as caught:
+        plan.build_request(found, plan.UpOptions(), log_path="")
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.key) == (2, "build.target")
+    assert words in f"{problem.message} {problem.hint}"

@@ -11,6 +11,7 @@ import pytest
 
 from devenv.engine.fake import FakeEngine
 from devenv.engine.port import ExecResult
+from devenv.environment import host_side
 from devenv.environment.environments import Environments
 from devenv.environment.plan import UpOptions
 from devenv.errors import ContainerGone, EngineError, HookFailed, NotUp, Refused
@@ -48,7 +49,7 @@ CONFIG = {"image": "user", "postCreateCommand": "make", "postStartCommand": "ser
 
 
 def ran(engine: FakeEngine, command: str) -> int:
-    return sum(call == ("exec", f"/bin/sh -c {command}") for call in engine.calls)
+    return sum(call[0] == "exec" and call[1].endswith(f" /bin/sh -c {command}") for call in engine.calls)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the deed", "after the deed"])
@@ -181,7 +182,7 @@ async def test_a_failing_hook_stops_the_later_ones_and_is_retried(site: Site, sh
     broken = True
 
     def answer(*args: Any) -> ExecResult:
-        if broken and args[1] == ["/bin/sh", "-c", "make"]:
+        if broken and args[1][-3:] == ["/bin/sh", "-c", "make"]:
             return ExecResult(2, b"compiling\n", b"no rule\n")
         return shell(*args)
 
@@ -206,6 +207,53 @@ async def test_trust_is_asked_again_for_another_text(site: Site) -> None:
     site.configure({"image": IMAGE, "initializeCommand": ["touch", "other"]})
     with pytest.raises(Refused):
         await site.up()
+
+
+async def test_only_what_was_read_is_allowed(site: Site) -> None:
+    site.configure({"image": IMAGE, "initializeCommand": "touch made"})
+    with pytest.raises(Refused) as caught:
+        await site.up()
+    read = tuple(caught.value.details["trust"])
+    assert read == ("initializeCommand: touch made",)
+    build = {"dockerfile": "Dockerfile", "options": ["--secret", "id=key,src=/home/me/.ssh/id_rsa"]}
+    site.configure({"build": build, "initializeCommand": "touch made"})
+    site.configure("FROM x\n", ".devcontainer/Dockerfile")
+    with pytest.raises(Refused, match=r"build\.options: --secret id=key") as caught:
+        await site.up(agreed=read)
+    assert caught.value.details["trust"] == ["build.options: --secret id=key,src=/home/me/.ssh/id_rsa"]
+    assert not (site.root / "made").exists() and site.engine.calls == []
+
+
+@pytest.mark.parametrize(
+    ("options", "asks"),
+    [
+        (["--network=host", "--build-arg", "A=b", "-m", "2g", "--add-host=a:1.2.3.4"], False),
+        (["-o/home/me"], True),
+        (["--output=type=local,dest=/"], True),
+        (["--ssh", "default"], True),
+        (["--no-such-option"], True),
+    ],
+)
+async def test_options_of_a_build_that_reach_out_ask(site: Site, options: list[str], asks: bool) -> None:
+    build = {"dockerfile": "Dockerfile", "options": options}
+    site.configure({"build": build})
+    assert bool(host_side.claims(await site.target())) is asks
+
+
+async def test_programs_that_compose_would_call_ask(site: Site) -> None:
+    site.configure({"dockerComposeFile": "compose.yml", "service": "app"})
+    site.configure("services: {}\n", ".devcontainer/compose.yml")
+    services = {"app": {"image": "python:3.11"}, "db": {"provider": {"type": "aws-rds", "options": {"a": "b"}}}}
+    asked: list[list[str]] = []
+
+    def compose(words: list[str]) -> ExecResult:
+        asked.append(words)
+        return ExecResult(0, json.dumps({"name": "p", "services": services}).encode(), b"")
+
+    site.engine.on_compose = compose
+    with pytest.raises(Refused, match="the Compose service db: aws-rds"):
+        await site.up()
+    assert not any("up" in words for words in asked)
 
 
 async def test_start_needs_a_container(site: Site) -> None:
@@ -256,6 +304,7 @@ async def test_down_removes_what_was_asked(site: Site) -> None:
     volume = f"devenv-{target.key}-state"
     assert await rooms.down(target, site.ctx, site.told) and volume in site.engine.volumes
     assert await rooms.down(target, site.ctx, site.told, volumes=True) and volume not in site.engine.volumes
+    assert [path.name for path in rooms.home.folder(target.key).iterdir()] == ["up.lock"]
     assert not await rooms.down(target, site.ctx, site.told, volumes=True)
 
 
@@ -290,3 +339,53 @@ async def test_a_container_of_another_tool(site: Site) -> None:
     assert result.container.id == identity and result.adopted and result.remote_user == "dev"
     assert [d.property for d in result.drift] == ["containerEnv.A"]
     assert not [call for call in site.engine.calls if call[0] == "put_archive"]
+
+
+async def test_another_remote_user_waits_for_a_rebuild(site: Site) -> None:
+    site.configure({"image": IMAGE, "remoteUser": "root"})
+    await site.up()
+    site.configure({"image": IMAGE, "remoteUser": "dev"})
+    again = await site.up()
+    assert again.remote_user == "root"
+    assert [(d.property, d.wanted, d.actual, d.live) for d in again.drift] == [("remoteUser", "dev", "root", False)]
+    rebuilt = await site.up(rebuild=True)
+    assert rebuilt.remote_user == "dev" and rebuilt.drift == ()
+
+
+async def test_settings_of_devenv_that_count_at_creation_are_drift(site: Site) -> None:
+    site.configure({"image": IMAGE, "customizations": {"devenv": {"container": {"shm-size": "1gb"}}}})
+    site.configure("container: {ipc: shareable, hook-timeout: 5m}\n", "devenv.yaml")
+    await site.up()
+    assert (await site.up()).drift == ()
+    site.configure("container: {shm-size: 2gb, hook-timeout: 6m}\n", "devenv.yaml")
+    found = {(d.property, d.wanted, d.actual) for d in (await site.up()).drift}
+    assert found == {("container.shm-size", '"2gb"', '"1gb"'), ("container.ipc", "(none)", '"shareable"')}
+    site.configure("container: {shm-size: [}\n", "devenv.yaml")
+    assert (await site.up()).drift == ()
+
+
+async def test_a_container_that_does_not_stay_shows_its_last_lines(site: Site) -> None:
+    def dies(container: str, argv: list[str], user: str, env: Any, workdir: str) -> ExecResult:
+        if "sleep 0.2" in argv:
+            site.engine.print(container, b"one\nno such option\n")
+            site.engine.set_state(container, "exited", 3)
+        return ExecResult(0, b"", b"")
+
+    site.engine.on_exec = dies
+    site.configure({"image": IMAGE, "overrideCommand": False})
+    with pytest.raises(ContainerGone, match="ended at once with exit code 3") as caught:
+        await site.up()
+    assert caught.value.details["lines"] == ["one", "no such option"]
+    assert "the image's own command" in caught.value.hint
+    assert await site.engine.find({}) == []
+
+
+async def test_what_the_engine_refuses_is_shown_where_it_stands(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuses(args: Any, *, env: Any = None) -> str:
+        raise EngineError("the container cannot be created: invalid CapAdd")
+
+    monkeypatch.setattr(site.engine, "create", refuses)
+    site.configure('{"image": "' + IMAGE + '",\n"capAdd": ["NOPE"],\n"runArgs": ["--init"]}')
+    with pytest.raises(EngineError) as caught:
+        await site.up()
+    assert caught.value.hint == f"see runArgs (line 3) and capAdd (line 2) in {(await site.target()).config_file}"

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from devenv.api.views import PortView
 from devenv.engine.port import ContainerSnapshot
 from devenv.errors import PortTaken
-from devenv.forward import forwarder as forwarder_module
+from devenv.forward import connections as connections_module
 from devenv.forward.forwarder import Forwarder
 from devenv.forward.settings import ConfiguredPort, ForwardSettings, Traits
+from devenv.forward.table import Destination
 from devenv.link.fakes import FakeLink, local_container
 from devenv.link.port import Tier
 
@@ -163,7 +165,7 @@ async def test_listeners_outlive_links_and_a_connection_waits_for_the_next_one(
 async def test_without_a_link_the_wait_ends_with_a_reset(
     make: Make, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarder_module, "LINK_WAIT", 0.1)
+    monkeypatch.setattr(connections_module, "LINK_WAIT", 0.1)
     forwarder = make(ConfiguredPort(service.port))
     with pytest.raises(ConnectionResetError):
         await echo(forwarder.table()[0].host_port)
@@ -183,7 +185,7 @@ async def test_a_service_that_is_just_restarting_is_waited_for(make: Make, servi
 async def test_nothing_behind_the_port_is_a_reset_and_the_listener_stays(
     make: Make, service: Service, link: FakeLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forwarder_module, "GRACE", 0.1)
+    monkeypatch.setattr(connections_module, "GRACE", 0.1)
     forwarder = make(ConfiguredPort(service.port))
     await forwarder.set_link(link)
     await service.stop()
@@ -230,6 +232,125 @@ async def test_a_found_server_is_forwarded_and_named(make: Make, service: Servic
     link.emit(listing())
     (view,) = forwarder.table()
     assert not view.listening  # kept for a while
+
+
+@pytest.mark.parametrize(
+    ("traits", "told"),
+    [
+        pytest.param(Traits(label="App", asked=True), True, id="named by the project"),
+        pytest.param(Traits(auto_forward="openBrowser", asked=True), True, id="for the browser"),
+        pytest.param(Traits(), False, id="the project says nothing"),
+        pytest.param(Traits(auto_forward="silent", asked=True), False, id="silent"),
+    ],
+)
+async def test_who_follows_a_run_is_told_of_a_server_once(
+    make: Make, service: Service, link: FakeLink, traits: Traits, told: bool
+) -> None:
+    heard: list[PortView] = []
+    forwarder = make(ConfiguredPort(service.port), traits=lambda port, line: traits)
+    forget = forwarder.on_opening(heard.append)
+    await forwarder.set_link(link)
+    for _ in range(2):
+        link.emit(listing(service.row()))
+    assert [(view.port, view.label, view.process) for view in heard] == (
+        [(service.port, traits.label, "python app.py")] if told else []
+    )
+    (view,) = forwarder.table()
+    assert (view.auto_forward, view.since is not None) == (traits.auto_forward, True)
+    forget()
+    link.emit(listing(service.row(cmdline=["python", "other.py"])))
+    assert len(heard) == told
+
+
+async def test_services_and_doors_are_not_told_by_themselves(make: Make, service: Service, link: FakeLink) -> None:
+    async def target() -> Destination | None:
+        return Destination(service.port)
+
+    heard: list[PortView] = []
+    forwarder = make()
+    forwarder.on_opening(heard.append)
+    await forwarder.expose(service.port, source="service", label="jupyter")
+    await forwarder.expose_door("debug", _free(), target)
+    await forwarder.set_link(link)
+    link.emit(listing(service.row()))
+    assert heard == []
+    assert {view.source: view.auto_forward for view in forwarder.table()} == {"service": "silent", "debug": "silent"}
+    forwarder.configure(ForwardSettings(traits=lambda port, line: Traits(auto_forward="openBrowser", asked=True)))
+    assert {view.source: view.auto_forward for view in forwarder.table()} == {
+        "service": "openBrowser",
+        "debug": "silent",
+    }
+
+
+async def test_one_of_two_front_ends_opens_a_port(make: Make, service: Service, link: FakeLink) -> None:
+    traits = Traits(auto_forward="openBrowserOnce")
+    forwarder = make(ConfiguredPort(service.port), traits=lambda port, line: traits)
+    await forwarder.set_link(link)
+    link.emit(listing(service.row()))
+    since = forwarder.table()[0].since
+    assert since is not None
+    assert [forwarder.claim_opening(service.port, since) for _ in range(2)] == [True, False]
+    forwarder.release()
+    assert not forwarder.claim_opening(service.port, since)
+
+
+async def test_what_is_removed_leaves_its_ports_to_others(make: Make) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+
+    def awake() -> int | None:
+        forwarder.set_container(snapshot())
+        (view,) = forwarder.table()
+        return view.host_port
+
+    forwarder = make(ConfiguredPort(port))
+    assert awake() == port
+    forwarder.release()
+    assert forwarder.table() == []
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        instead = awake()
+    assert instead != port
+    forwarder.release()
+    assert awake() == instead, "the number is remembered"
+    forwarder.release(numbers=True)
+    assert awake() == port
+
+
+async def test_edited_attributes_hold_for_a_port_that_was_found(make: Make, service: Service, link: FakeLink) -> None:
+    forwarder = make()
+    forwarder._detection.ephemeral = (1, 2)
+    await forwarder.set_link(link)
+    link.emit(listing(service.row()))
+    await eventually(forwarder.table)
+    forwarder.configure(ForwardSettings(traits=lambda port, line: Traits(label="App", protocol="http")))
+    (view,) = forwarder.table()
+    assert (view.label, view.url) == ("App", f"http://127.0.0.1:{view.host_port}/")
+    forwarder.configure(ForwardSettings(traits=lambda port, line: Traits(auto_forward="ignore")))
+    assert forwarder.table() == []
+
+
+async def test_a_required_number_that_is_taken_is_said_and_tried_again(
+    make: Make, service: Service, link: FakeLink
+) -> None:
+    settings = ForwardSettings(traits=lambda port, line: Traits(require_local=True, asked=True))
+    heard: list[PortView] = []
+    forwarder = make(traits=settings.traits)
+    forwarder.on_opening(heard.append)
+    forwarder._detection.ephemeral = (1, 2)
+    await forwarder.set_link(link)
+    link.emit(listing(service.row()))  # its number is the service's own, on this machine
+    await eventually(forwarder.table)
+    (view,) = forwarder.table()
+    assert view.host_port is None and f"{service.port} is taken by" in view.note
+    assert [told.note for told in heard] == [view.note]
+    await service.stop()
+    forwarder.configure(settings)
+    (view,) = forwarder.table()
+    assert (view.host_port, view.note) == (service.port, "")
 
 
 @pytest.mark.parametrize("how", ["ignore list", "attribute", "configured elsewhere", "off"])
@@ -310,9 +431,9 @@ async def test_numbers_are_left_to_the_engine_until_there_is_a_container(tmp_pat
 
 
 async def test_a_door_asks_for_its_target_at_each_connection(make: Make, service: Service, link: FakeLink) -> None:
-    targets: list[int | None] = [service.port, None, service.port]
+    targets = [Destination(service.port), None, Destination(service.port, b"greeting ")]
 
-    async def target() -> int | None:
+    async def target() -> Destination | None:
         return targets.pop(0)
 
     forwarder = make()
@@ -322,7 +443,7 @@ async def test_a_door_asks_for_its_target_at_each_connection(make: Make, service
     assert await echo(view.host_port) == b"hello"
     with pytest.raises(ConnectionResetError):
         await echo(view.host_port)
-    assert await echo(view.host_port) == b"hello"
+    assert await echo(view.host_port) == b"greeting hello"
 
 
 async def test_a_successor_takes_the_listeners_over_and_connections_stay(

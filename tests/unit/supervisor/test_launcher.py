@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from devenv.environment.probe import ProbedEnv
+from devenv.environment.inside.probe import ProbedEnv
+from devenv.environment.properties import PLAN_LABEL
+from devenv.errors import LinkError
 from devenv.supervisor.changes import Changes
 from devenv.supervisor.launcher import Launcher
 
@@ -18,12 +20,18 @@ from devenv.supervisor.launcher import Launcher
 class Bench:
     """As much of a workbench as probing uses."""
 
-    container: Any = dataclasses.field(default_factory=lambda: SimpleNamespace(id="c", started_at="1"))
+    container: Any = dataclasses.field(
+        default_factory=lambda: SimpleNamespace(
+            id="c", started_at="1", mounts=(), labels={PLAN_LABEL: '{"workspaceFolder": "/w"}'}
+        )
+    )
     probed: ProbedEnv | None = None
     running: bool = True
-    current_link: None = None
+    current_link: Any = None
     engine: None = None
-    target: Any = dataclasses.field(default_factory=lambda: SimpleNamespace(key="k"))
+    target: Any = dataclasses.field(
+        default_factory=lambda: SimpleNamespace(key="k", local_folder="", workspace_folder="/w")
+    )
     changes: Changes = dataclasses.field(default_factory=Changes)
 
     def require_running(self) -> Any:
@@ -82,3 +90,47 @@ async def test_an_answer_of_a_container_that_was_restarted_meanwhile_is_not_kept
     probes.go.set()
     assert (await asking).python == "python-1"
     assert bench.probed is None
+
+
+class Files:
+    """A link to a container in which only start-up files can be looked at."""
+
+    closed = False
+    hello = SimpleNamespace(home="/home/dev")
+
+    def __init__(self) -> None:
+        self.bashrc: Any = {"size": 1, "mtime": 1.0}
+        self.broken = False
+
+    async def request(self, op: str, *, paths: list[str]) -> dict[str, Any]:
+        assert op == "stat"
+        if self.broken:
+            raise LinkError("gone")
+        return {path: self.bashrc if path == "/home/dev/.bashrc" else None for path in paths}
+
+
+async def test_an_edited_start_up_file_is_looked_at_again() -> None:
+    probes, files = Probes(), Files()
+    probes.go.set()
+    bench: Any = Bench(current_link=files)
+    ours = launcher(probes)
+    for _ in range(2):  # the probe itself did not look, so the first state that is seen counts as the probe's
+        assert (await ours.probed(bench)).python == "python-1"
+    files.bashrc = {"size": 2, "mtime": 2.0}
+    assert (await ours.probed(bench)).python == "python-2"
+    bench.probed = dataclasses.replace(bench.probed, files={"/home/dev/.bashrc": [2, 2.0]})
+    assert (await ours.probed(bench)).python == "python-2"
+    files.bashrc = None
+    assert (await ours.probed(bench)).python == "python-3"
+
+
+async def test_where_nobody_can_look_what_is_known_counts() -> None:
+    probes, files = Probes(), Files()
+    probes.go.set()
+    bench: Any = Bench(current_link=files)
+    ours = launcher(probes)
+    await ours.probed(bench)
+    files.broken = True
+    assert (await ours.probed(bench)).python == "python-1"
+    bench.current_link = None
+    assert (await ours.probed(bench)).python == "python-1"

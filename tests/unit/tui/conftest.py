@@ -98,7 +98,7 @@ def opened() -> Open:
         app = DevenvApp(client, clock=fake_scenes.clock, browser=browser, theme="devenv-dark", ticks=False)
         async with app.run_test(size=size, notifications=True) as pilot:
             table = Table(app, client, pilot, addresses)
-            await table.until(lambda: app.state.snapshot is not None)
+            await table.until(lambda: app.state.snapshot is not None or client.remembered == "")
             yield table
 
     return open_app

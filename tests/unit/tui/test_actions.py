@@ -7,11 +7,12 @@ import pytest
 
 from devenv.api import fake_scenes
 from devenv.api.fake import FakeClient
+from devenv.api.profiling import FrameView, ProfileResult, ProfileView, RowView
 from devenv.api.views import EnvStatus, OperationView, ProgressView, RunState
-from devenv.errors import EngineMissing, PortTaken, Refused
+from devenv.errors import EngineMissing, PortTaken, ProfileError, Refused
 from tui.dialogs.question import Question
-from tui.model.state import Pane
-from tui.screens.overlays import DetailsScreen, HelpScreen, ProgressScreen
+from tui.model.state import Chosen, Pane
+from tui.screens.overlays import DetailsScreen, HelpScreen, ProgressScreen, ReadingScreen
 
 from .conftest import NARROW, Open
 
@@ -348,3 +349,91 @@ async def test_the_terminal_of_a_live_run_gets_the_size_of_the_pane(opened: Open
         await table.until(lambda: run in client.sizes)
         pane = table.app.output().size
         assert client.sizes[run] == (pane.height, pane.width)
+
+
+async def test_lifecycle_commands_behind_the_scenes_hold_up_nothing(opened: Open) -> None:
+    client = fake_scenes.finishing()
+    async with opened(client) as table:
+        assert "lifecycle commands" in table.text()
+        await table.press("p")
+        await table.sees("pip install -e .[dev]")
+        await table.press("escape", "S")
+        await table.until(lambda: table.asked("stop") == [(False,)])
+
+
+async def test_lifecycle_commands_that_fail_are_told_and_run_again(opened: Open) -> None:
+    client = fake_scenes.finishing()
+    async with opened(client) as table:
+        operation = client.snapshot.operation
+        assert operation is not None
+        failed = msgspec.structs.replace(operation, running=False, error="postCreateCommand failed", hint="Look at it.")
+        client.change(operation=failed)
+        await table.until(table.toasts)
+        assert "postCreateCommand failed" in table.toasts() and "Look at it." in table.toasts()
+        await table.press("u")
+        await table.until(lambda: table.asked("up") == [(False, False)])
+
+
+async def test_lifecycle_commands_after_an_up_of_our_own_are_shown(opened: Open) -> None:
+    client = fake_scenes.absent()
+    async with opened(client) as table:
+        await table.press("u")
+        await table.until(lambda: table.app.state.up)
+        began = table.app.state.operation
+        assert began is not None
+        client.change(operation=OperationView(verb="hooks", started=began.started - 0.1, running=True))
+        await table.sees("lifecycle commands")
+
+
+# Looking into a run
+
+
+async def test_where_a_run_stands_is_read_over_the_workbench(opened: Open) -> None:
+    client = fake_scenes.busy()
+    client.stack_text = (
+        "train (1): 1 process\n  train.py  pid 3\n\nMainThread of train.py (3), waiting\n  ▸ step  /p/train.py:4\n"
+    )
+    async with opened(client) as table:
+        run = next(run.id for run in client.snapshot.runs if run.state.live)
+        table.app.dispatch(Chosen(run))
+        await table.press("K")
+        await table.sees("▸ step  /p/train.py:4")
+        assert isinstance(table.app.screen, ReadingScreen)
+        assert table.asked("stack") == [(run,)]
+        await table.press("escape")
+        assert not isinstance(table.app.screen, ReadingScreen)
+
+
+async def test_a_profile_is_read_with_the_projects_own_functions(opened: Open) -> None:
+    def row(name: str, own: float, total: float, ours: bool) -> RowView:
+        frame = FrameView(
+            name=name, file="/w/a.py", line=3, host="/p/a.py" if ours else "", own=ours, short="torch/a.py"
+        )
+        return RowView(frame=frame, own=own, total=total)
+
+    view = ProfileView(
+        id="x", kind="cpu", name="train", run="1", started=0.0, seconds=10.0, unit="seconds", total=9.5, count=950,
+        page="/s/flame.html",
+    )  # fmt: skip
+    client = fake_scenes.busy()
+    client.profile_result = ProfileResult(
+        profile=view, rows=[row("matmul", 0.75, 0.75, False)], project=[row("step", 0.0, 0.98, True)]
+    )
+    async with opened(client) as table:
+        run = next(run.id for run in client.snapshot.runs if run.state.live)
+        table.app.dispatch(Chosen(run))
+        await table.press("P")
+        await table.sees("/s/flame.html")
+        text = table.text()
+        assert "train: 9.50 s of work in 10.0 s, 950 samples" in text
+        assert "75.0%   75.0%  matmul" in text and "torch/a.py:3" in text
+        assert "0.0%   98.0%  step" in text and "/p/a.py:3" in text
+
+
+async def test_a_run_that_cannot_be_looked_into_says_why(opened: Open) -> None:
+    client = fake_scenes.busy()
+    client.fail_next("stack", ProfileError("py-spy cannot read process 3", "use another interpreter"))
+    async with opened(client) as table:
+        table.app.dispatch(Chosen(next(run.id for run in client.snapshot.runs if run.state.live)))
+        await table.press("K")
+        await table.until(lambda: "py-spy cannot read process 3" in table.toasts())

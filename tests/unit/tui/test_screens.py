@@ -57,6 +57,26 @@ def keys(*pressed: str, sees: str = "") -> Callable[[Table], Awaitable[None]]:
     return press
 
 
+def several() -> FakeClient:
+    client = fake_scenes.busy()
+    client.configuration_views = fake_scenes.CONFIGURATIONS
+    client.change_environment(others=[view.file for view in fake_scenes.CONFIGURATIONS[1:]])
+    return client
+
+
+async def fail_behind(table: Table) -> None:
+    operation = table.client.snapshot.operation
+    assert operation is not None
+    error = "postCreateCommand failed with exit code 1: pip install -e .[dev]"
+    ended = msgspec.structs.replace(
+        operation, running=False, error=error, hint="See what it printed: devenv logs --build."
+    )
+    table.client.change(operation=ended)
+    await table.sees("lifecycle commands failed")
+    await table.press("p")
+    await table.sees("failed with exit code 1")
+
+
 async def lose(table: Table) -> None:
     table.client.fail_next("watch", LinkError("the socket is gone.", "It starts again by itself."))
     await table.sees("Supervisor lost")
@@ -77,6 +97,13 @@ CASES: dict[str, tuple[Callable[[], FakeClient], Callable[[Table], Awaitable[Non
     "help": (fake_scenes.busy, keys("question_mark")),
     "details": (fake_scenes.busy, keys("e", sees="64 MiB")),
     "stop-with-live-runs": (fake_scenes.busy, keys("S", sees="End them")),
+    "which-configuration": (fake_scenes.undecided, keys(sees="Which configuration")),
+    "another-configuration": (several, keys("C", sees="Which configuration")),
+    "debug-sessions": (fake_scenes.busy, keys("L", "down", "down", sees="118")),
+    "debugger-attached": (fake_scenes.busy, keys("1", "B", sees="debugger ready")),
+    "finishing": (fake_scenes.finishing, keys("2")),
+    "finishing-details": (fake_scenes.finishing, keys("e", sees="in force")),
+    "hooks-failed": (fake_scenes.finishing, fail_behind),
     "engine-lost": (without_engine, nothing),
     "supervisor-lost": (fake_scenes.busy, lose),
 }

@@ -13,7 +13,9 @@ from devenv.api import fake_scenes, views
 from devenv.api.views import EnvStatus, PortView, RunState, ServiceView, Snapshot
 from tui.browser import Browser, visible
 from tui.model import ports, tests
+from tui.model.details import detail_lines
 from tui.model.formatting import STATUS, duration, run_outcome, run_symbol, size, spark
+from tui.model.header import header
 from tui.model.keys import encode
 from tui.model.reducer import reduce
 from tui.model.spans import Span, clean, clip, clip_line, plain, spread, width, wrap
@@ -99,6 +101,19 @@ def test_names_from_a_container_cannot_steer_the_terminal() -> None:
     assert "\x1b" not in text and "\r" not in text and "\x07" not in text
 
 
+def test_a_port_of_another_service_is_a_row_of_its_own() -> None:
+    own = PortView(port=5432, host_port=5432, listening=True, process="postgres")
+    snapshot = fake_scenes.busy()
+    snapshot.change(ports=[PortView(port=5432, host_port=25432, container_host="db", label="rows"), own])
+    now = state(snapshot.snapshot)
+    assert [row.key for row in ports.port_rows(now)][-2:] == ["port:5432", "port:db:5432"]
+    assert "nothing" not in plain(ports.detail(now, "port:db:5432", 60))
+    assert [ports.addresses(now, key)[0] for key in ("port:5432", "port:db:5432")] == [
+        "http://127.0.0.1:5432/",
+        "http://127.0.0.1:25432/",
+    ]
+
+
 def test_a_token_is_never_in_what_is_shown() -> None:
     now = state()
     for row in ports.port_rows(now):
@@ -158,3 +173,22 @@ def test_a_token_reaches_the_browser_through_a_private_page() -> None:
 def test_without_a_display_nothing_is_opened() -> None:
     assert not Browser({}, lambda address: True).open("http://127.0.0.1:1/")
     assert visible({}, "darwin") and visible({"WAYLAND_DISPLAY": "w"}, "linux") and not visible({}, "linux")
+
+
+def test_drift_that_is_in_force_asks_for_no_rebuild() -> None:
+    env = fake_scenes.finishing().snapshot.environment
+    shown = plain(detail_lines(env, 60))
+    assert shown.index("needs a rebuild") < shown.index("in force for new processes")
+    assert shown.count("needs a rebuild") == 1
+    now = state(fake_scenes.finishing().snapshot)
+    assert "≠ 1 drift" in plain(header(now, 200)) and "≈ 1 in force" in plain(header(now, 200))
+
+
+@pytest.mark.parametrize(
+    ("action", "words"), [("", ""), ("none", "it goes on"), ("stopContainer", "it is stopped, unless"), ("odd", "")]
+)
+def test_what_closing_means(action: str, words: str) -> None:
+    client = fake_scenes.ready()
+    client.change_environment(shutdown_action=action)
+    shown = plain(detail_lines(client.snapshot.environment, 60))
+    assert ("at closing" in shown) == bool(words) and words in shown

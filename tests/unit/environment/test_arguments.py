@@ -9,8 +9,10 @@ import pytest
 
 from devenv.engine.port import EngineInfo, ImageSnapshot
 from devenv.engine.snapshots import image as image_snapshot
-from devenv.environment import plan
-from devenv.environment.plan import ContainerPlan, UpOptions
+from devenv.environment import arguments, plan, shape
+from devenv.environment.arguments import ContainerPlan
+from devenv.environment.plan import UpOptions
+from devenv.environment.shape import Additions, Host, Made
 from devenv.environment.target import Target
 from tests.unit.environment.conftest import IMAGE, OWNER, Site
 
@@ -49,10 +51,21 @@ async def made(
     return build(target, picture or image(User="dev"), **changes)
 
 
-def build(target: Target, picture: ImageSnapshot, uid: int = 3001, **changes: Any) -> ContainerPlan:
-    return plan.container_plan(
-        target, picture, info(**changes), owner=OWNER, version="1.2.3", link="/state/link/pub", uid=uid
-    )
+HOST = Host(OWNER, "1.2.3", 3001, "/state/link/pub")
+
+
+NOTHING = Additions()
+
+
+def build(
+    target: Target, picture: ImageSnapshot, host: Host = HOST, *, additions: Additions = NOTHING, tail: str = ""
+) -> ContainerPlan:
+    wanted = shape.shape(target, Made.plain(plan.reference(target), picture), host, additions, tail=tail)
+    return arguments.container_plan(wanted, plan.container_name(target) + tail)
+
+
+def notes(made: ContainerPlan, **changes: Any) -> list[str]:
+    return shape.notes(made.shape, info(**changes), HOST, host_network=made.host_network, storage=GIB)
 
 
 async def test_the_whole_list(site: Site) -> None:
@@ -66,7 +79,7 @@ async def test_the_whole_list(site: Site) -> None:
         "capAdd": ["SYS_PTRACE"],
         "securityOpt": ["seccomp=unconfined"],
     }
-    result = await made(site, config)
+    result = await made(site, config, additions=Additions(args=("--gpus", "all")))
     target = await site.target()
     args = list(result.args)
     labels = {args[n + 1].split("=", 1)[0]: args[n + 1].split("=", 1)[1] for n, a in enumerate(args) if a == "--label"}
@@ -79,7 +92,7 @@ async def test_the_whole_list(site: Site) -> None:
         *("--mount", f"type=volume,source=devenv-{target.key}-state,target=/var/lib/devenv"),
         *("--mount", "type=bind,src=/state/link/pub,dst=/run/devenv,readonly"),
         *("-e", "PLAIN=x y", "-e", "TOKEN", "-u", "dev"),
-        *("--cpus=2", "--shm-size=1g", "--init", "--privileged"),
+        *("--gpus", "all", "--cpus=2", "--shm-size=1g", "--init", "--privileged"),
         *("--cap-add", "SYS_PTRACE", "--security-opt", "seccomp=unconfined", "--entrypoint", "/bin/sh", IMAGE),
     ]
     assert without[-3] == "-c" and without[-2].startswith("echo Container started\n") and without[-1] == "-"
@@ -91,9 +104,6 @@ async def test_the_whole_list(site: Site) -> None:
 
 
 ARGS: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
-    ("room for workers", {}, ["--shm-size=4096m"], []),
-    ("the host's ipc needs none", {"runArgs": ["--ipc=host"]}, ["--ipc=host"], ["--shm-size=4096m"]),
-    ("own mount of shm", {"mounts": ["type=tmpfs,target=/dev/shm"]}, [], ["--shm-size=4096m"]),
     ("init is there", {}, ["--init"], []),
     ("unless false", {"init": False}, [], ["--init"]),
     ("not before the image's own command", {"overrideCommand": False}, [], ["--init"]),
@@ -131,47 +141,37 @@ async def test_the_images_own_metadata_and_command(site: Site) -> None:
     label = json.dumps([{"remoteUser": "dev", "containerEnv": {"FROM_IMAGE": "1"}, "entrypoint": "/start.sh"}])
     picture = image(Labels={"devcontainer.metadata": label}, Entrypoint=["/entry"], Cmd=["serve"], User="root")
     result = await made(site, {"overrideCommand": False}, picture)
-    assert result.remote_user == "dev" and result.container_user == "root"
+    assert result.shape.remote_user == "dev" and result.shape.container_user == "root"
     assert "FROM_IMAGE=1" in result.args and result.args[-3:] == ("-", "/entry", "serve")
     assert "/start.sh" in result.args[-4]
-    assert result.properties["imageEntries"] == 1
+    assert result.shape.properties["imageEntries"] == 1
 
 
 NOTES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("root", {"remoteUser": "root"}, {}, "belong to root"),
     ("host network", {"runArgs": ["--network=host"]}, {}, "host networking"),
     ("host network in two words", {"runArgs": ["--net", "host"]}, {}, "host networking"),
-    ("no live-restore", {}, {"live_restore": False}, "live-restore"),
-    ("gpu wanted", {"hostRequirements": {"gpu": True}}, {}, "GPU"),
     ("cpus wanted", {"hostRequirements": {"cpus": 64}}, {}, "64 CPUs"),
-    ("memory wanted", {"hostRequirements": {"memory": "64gb"}}, {}, "64.0 GiB"),
+    ("memory wanted", {"hostRequirements": {"memory": "64gb"}}, {}, "64.0 GiB of memory"),
+    ("storage wanted", {"hostRequirements": {"storage": "2gb"}}, {}, "2.0 GiB of free storage; the engine has 1.0 GiB"),
 ]
 
 
 @pytest.mark.parametrize(("config", "changes", "words"), [c[1:] for c in NOTES], ids=[c[0] for c in NOTES])
 async def test_notes(site: Site, config: dict[str, Any], changes: dict[str, Any], words: str) -> None:
-    result = await made(site, config, **changes)
-    assert [note for note in result.notes if words in note], result.notes
+    found = notes(await made(site, config), **changes)
+    assert [note for note in found if words in note], found
 
 
 async def test_nothing_to_say(site: Site) -> None:
-    assert (await made(site, {"hostRequirements": {"gpu": "optional"}})).notes == ()
-
-
-async def test_gpus_where_the_runtime_is(site: Site) -> None:
-    args = (await made(site, {"hostRequirements": {"gpu": "optional"}}, runtimes=("nvidia", "runc"))).args
-    assert args[args.index("--gpus") + 1] == "all"
-    config = {"hostRequirements": {"gpu": True}, "runArgs": ["--gpus", "device=1"]}
-    assert (await made(site, config, runtimes=("nvidia", "runc"))).args.count("--gpus") == 1
+    assert notes(await made(site, {"hostRequirements": {"gpu": "optional", "storage": "1gb"}})) == []
 
 
 async def test_two_owners_of_one_path_stay_apart(site: Site) -> None:
     site.configure({"image": IMAGE})
     target = await site.target()
     ours = build(target, image())
-    theirs = plan.container_plan(
-        target, image(), info(), owner=OWNER, version="1", link=None, uid=0, tail="-3001-012345"
-    )
+    theirs = build(target, image(), Host(OWNER, "1", 0, None), tail="-3001-012345")
     assert theirs.name == f"{ours.name}-3001-012345"
     assert f"type=volume,source=devenv-{target.key}-3001-012345-state,target=/var/lib/devenv" in theirs.args
     assert not any("/run/devenv" in word for word in theirs.args)
@@ -187,7 +187,7 @@ async def test_the_build(site: Site) -> None:
         "options": ["--network=host"],
     }
     site.configure({"build": config})
-    (site.root / "Dockerfile").write_text("FROM x\n")
+    (site.root / "Dockerfile").write_text("FROM x AS dev\n")
     target = await site.target()
     request = plan.build_request(target, UpOptions(no_cache=True), log_path="/log")
     assert request is not None
@@ -208,3 +208,13 @@ def test_container_names(site: Site, folder: str, name: str) -> None:
 
     target = targets.resolve(str(root), site.ctx)
     assert plan.container_name(target) == f"devenv-{name}-{target.key[:8]}"
+
+
+async def test_what_is_not_set_on_this_machine_is_no_secret(site: Site) -> None:
+    result = await made(site, {"containerEnv": {"HTTP_PROXY": "${localEnv:HTTP_PROXY}"}})
+    assert ("-e", "HTTP_PROXY=") in list(zip(result.args, result.args[1:], strict=False))
+    assert result.secret_env == {}
+    site.configure({"build": {"dockerfile": "D", "args": {"HTTP_PROXY": "${localEnv:HTTP_PROXY}"}}})
+    (site.root / ".devcontainer" / "D").write_text("FROM x\n")
+    request = plan.build_request(await site.target(), plan.UpOptions(), log_path="")
+    assert request is not None and (request.args, request.secret_args) == ({"HTTP_PROXY": ""}, {})

@@ -1,0 +1,33 @@
+;;; A person's Emacs with dape: the project's .dir-locals.el fills the prompt of M-x dape, and RET accepts it.
+;; emacs --batch -l dape.el SOURCE LINE EXPRESSION
+(package-initialize)
+(require 'dape)
+(setq dape-inlay-hints nil dape-buffer-window-arrangement nil)
+
+(pcase-let ((`(,source ,line ,expression) command-line-args-left) (result nil))
+  (setq command-line-args-left nil)
+  (find-file source)
+  (unless (local-variable-p 'dape-command)
+    (error "dape-command is not taken from .dir-locals.el"))
+  (goto-char (point-min))
+  (forward-line (1- (string-to-number line)))
+  (dape-breakpoint-toggle)
+  ;; What the prompt shows, and what it makes of it again.
+  (let ((prompt (dape--config-to-string (car dape-command) (cdr dape-command))))
+    (pcase-let ((`(,key ,config) (dape--config-from-string prompt)))
+      (dape (dape--config-eval key config))))
+  (cl-flet ((await (what ready)
+              (with-timeout (30 (error "Waited in vain for %s" what))
+                (while (not (funcall ready)) (accept-process-output nil 0.05)))))
+    (let (connection frame value)
+      (await "a stop" (lambda () (setq connection (dape--live-connection 'stopped t))))
+      (await "the stack" (lambda () (setq frame (dape--current-stack-frame connection))))
+      (dape-request connection :evaluate
+                    `(:frameId ,(plist-get frame :id) :expression ,expression :context "repl")
+                    (lambda (body _) (setq value (plist-get body :result))))
+      (await "a value" (lambda () value))
+      (setq result `(:at [,(plist-get (plist-get frame :source) :path) ,(plist-get frame :line)] :evaluated ,value))
+      (dape-breakpoint-remove-all)
+      (dape-continue connection)
+      (await "the end" (lambda () (not (dape--live-connection 'parent t))))))
+  (princ (json-serialize result)))
