@@ -56,6 +56,7 @@ prepare_rig() {
   tests/rig/engine.sh start
   DEVENV_SETUP_PYTHON=$python tests/rig/images.sh
   tests/rig/clients.sh
+  tests/rig/podman.sh install # the tests that need its service start it
 }
 
 prepare_python
@@ -88,7 +89,7 @@ case "$mode" in
   # A file's tests stay together: what they share (users, images, environments) is made once per worker.
   # A failure on a busy machine gets a second try and is named in the summary (RERUN); twice is a failure.
   all)
-    "$python" -m pytest -n 2 --dist loadfile --reruns 1 -r aR \
+    "$python" -m pytest -n 3 --dist loadfile --reruns 1 -r aR \
       tests/unit tests/contract tests/integration tests/e2e || rc=$?
     ;;
   quick) "$python" -m pytest -n 2 --dist loadfile tests/unit tests/contract || rc=$? ;;
