@@ -161,6 +161,9 @@ class Override:
     labels: Mapping[str, str] = dataclasses.field(default_factory=dict)
     mounts: Sequence[Mount] = ()
     own_volumes: Mapping[str, str] = dataclasses.field(default_factory=dict)  # engine's name: target
+    shared: Mapping[str, Sequence[Mount]] = dataclasses.field(
+        default_factory=dict
+    )  # service: volumes, by engine's name
     patches: Sequence[Mapping[str, JsonValue]] = ()  # further keys of the service, e.g. GPU reservations
 
 
@@ -200,7 +203,16 @@ def override(wanted: Override) -> dict[str, JsonValue]:
         service["volumes"] = volumes
     for patch in wanted.patches:
         _merge(service, patch)
-    made: dict[str, JsonValue] = {"services": {wanted.service: service}}
+    services: dict[str, JsonValue] = {wanted.service: service}
+    for other, mounts in wanted.shared.items():
+        entries = [_volume(mount)[0] for mount in mounts]
+        declared.update({mount.source: {"name": mount.source} for mount in mounts if mount.source})
+        if other == wanted.service:
+            volumes += entries
+            service["volumes"] = volumes
+        else:
+            services[other] = {"volumes": entries}
+    made: dict[str, JsonValue] = {"services": services}
     if declared:
         made["volumes"] = declared
     return made

@@ -31,6 +31,7 @@ DevenvError                  message (what, where), hint (what to do), code
 ├── PortTaken                an explicitly asked host port is taken; names the holder
 ├── DebugError               the debugger cannot be started or reached
 ├── ProfileError             a profiler cannot be brought in, or may not look, or saw nothing
+├── SyncHalted               files are not kept the same until a person has decided
 ├── Refused                  a safety rule said no (another owner, trust, host network)
 │   └── GpuMissing           a GPU is required and cannot be given
 ├── Interrupted              what was waited for was ended by another command
@@ -71,6 +72,7 @@ class ExitCode(enum.IntEnum):
     REGISTRY = 76
     REFUSED = 77
     DEBUG = 78
+    SYNC = 79
     NOT_EXECUTABLE = 126  # `exec` only: what a shell says of a program that cannot be executed
     NO_PROGRAM = 127  # `exec` only: what a shell says of a program that is not there
     INTERRUPTED = 130
@@ -236,6 +238,10 @@ class Refused(DevenvError):
 
 class GpuMissing(Refused):
     pass
+
+
+class SyncHalted(DevenvError):
+    code = ExitCode.SYNC
 
 
 class Interrupted(DevenvError):

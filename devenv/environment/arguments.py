@@ -37,9 +37,8 @@ def container_plan(wanted: Shape, name: str, *, image_reference: str = "") -> Co
         args += ["--name", name]
     for port in target.config.publish:
         args += ["-p", port]
-    for text in (target.workspace_mount, *target.extra_mounts):
-        if text:
-            args += ["--mount", text]
+    for text in wanted.workspace_mounts:
+        args += ["--mount", text]
     for mount in wanted.mounts:
         args += ["--mount", _mount(mount)]
     args += ["--mount", f"type=volume,source={wanted.state_volume},target={state_volume.MOUNT_POINT}"]

@@ -19,6 +19,7 @@ from devcontainer import compose
 from devcontainer.checks import nearest
 from devcontainer.compose import ComposeError, Override, Project, Service
 from devcontainer.jsonc import JsonValue
+from devcontainer.mounts import Mount
 from devenv.api.views import DriftView
 from devenv.atomic_file import write_atomic
 from devenv.compose import files as compose_files
@@ -26,6 +27,7 @@ from devenv.compose import health, portrait
 from devenv.compose.files import ComposeFiles
 from devenv.compose.project import FOLDER_LABEL, PROJECT_LABEL, SERVICE_LABEL, ComposeProject, act, read
 from devenv.engine.port import ContainerSnapshot, Engine, EngineInfo, Progress
+from devenv.environment import files as project_files
 from devenv.environment import host_side, refusals, state_volume
 from devenv.environment.inside.users import Account
 from devenv.environment.job import Job
@@ -98,6 +100,10 @@ class ComposeMaker:
             for note in self._project.notes:
                 self._job.note(note)
         return self._project
+
+    def service(self) -> Service | None:
+        """The main one, once the project was read."""
+        return self._project.main if self._project is not None else None
 
     async def wanted(self, made: Made, info: EngineInfo, *, tail: str = "") -> Shape:
         project = await self.project()
@@ -228,9 +234,17 @@ class ComposeMaker:
                 labels=wanted.labels,
                 mounts=[*wanted.mounts, *link],
                 own_volumes={wanted.state_volume: state_volume.MOUNT_POINT},
+                shared=self._shared(wanted),
                 patches=wanted.additions.patches,
             )
         )
+
+    def _shared(self, wanted: Shape) -> dict[str, list[Mount]]:
+        """The volume of the project's files in place of the bind mounts of that folder, in every service."""
+        if wanted.synced is None or self._project is None:
+            return {}
+        services, main = self._project.resolved.services, self._project.main.name
+        return {main: [wanted.synced.mount], **project_files.shared_mounts(services, main, wanted.synced)}
 
     async def _main(self, project: ComposeProject) -> ContainerSnapshot:
         found = [c for c in await self._job.engine.find({**project.labels}) if c.status != "removing"]

@@ -19,7 +19,7 @@ from devcontainer.merge import Merged
 from devenv.api.context import ClientContext
 from devenv.compose.project import PROJECT_LABEL
 from devenv.engine.port import ContainerSnapshot, Engine, Progress
-from devenv.environment import adopt, composed, condition, plan, state_volume
+from devenv.environment import adopt, composed, condition, files, plan, state_volume
 from devenv.environment import target as targets
 from devenv.environment.home import LOCK, Clock, Home
 from devenv.environment.image import feature_image
@@ -36,6 +36,7 @@ from devenv.lifecycle import secrets
 
 if TYPE_CHECKING:
     from devenv.environment.image.prebuild import Destination
+    from devenv.environment.job import Arrived
     from devenv.link.port import Link
 
 EngineFor = Callable[[ClientContext], Awaitable[Engine]]
@@ -94,15 +95,25 @@ class Environments:
         engine = await self.engine_for(ctx)
         return await Up(self.home, engine, targets.for_client(target, ctx), ctx, options, _Silent()).plan()
 
-    async def up(self, target: Target, ctx: ClientContext, options: UpOptions, progress: Progress) -> UpResult:
-        """The container, running, with its users and hooks done. Raises any `DevenvError`; again `up` goes on."""
+    async def up(
+        self,
+        target: Target,
+        ctx: ClientContext,
+        options: UpOptions,
+        progress: Progress,
+        arrived: Arrived | None = None,
+    ) -> UpResult:
+        """The container, running, with its users and hooks done. Raises any `DevenvError`; again `up` goes on.
+
+        `arrived`: see `devenv.environment.job`.
+        """
         from devenv.environment.up import Up
 
         engine = await self.engine_for(ctx)
         self._engines[target.key] = engine
         async with self.home.exclusive(target.key):
             options = await self._with_secrets(target, options, progress)
-            return await Up(self.home, engine, targets.for_client(target, ctx), ctx, options, progress).run()
+            return await Up(self.home, engine, targets.for_client(target, ctx), ctx, options, progress, arrived).run()
 
     async def build(
         self, target: Target, ctx: ClientContext, options: UpOptions, destination: Destination, progress: Progress
@@ -341,10 +352,12 @@ async def _remove(engine: Engine, container: ContainerSnapshot, *, volumes: bool
 
 
 def _own_volumes(target: Target, container: ContainerSnapshot | None) -> list[str]:
-    """Those that are called after the environment's ${devcontainerId}; another one may be others' as well."""
+    """Those that are called after the environment's ${devcontainerId}, and its copy of the project; another one may be
+    others' as well."""
     known, mounts = target.substitution.devcontainer_id, container.mounts if container is not None else ()
     names = [str(mount.get("Name") or "") for mount in mounts if mount.get("Type") == "volume"]
-    return [name for name in names if known and known in name]
+    synced = {name for name in (files.volume_name(target.key), *names) if name.startswith(f"devenv-{target.key}")}
+    return [*(name for name in names if known and known in name), *sorted(n for n in synced if n.endswith("-files"))]
 
 
 class _Silent:

@@ -11,7 +11,7 @@ from devcontainer.lifecycle import Stage, has_run
 from devcontainer.merge import Hook, Merged
 from devenv.compose.project import PROJECT_LABEL
 from devenv.engine.port import ContainerSnapshot, EngineInfo
-from devenv.environment import adopt, condition, settings, shape, state_volume
+from devenv.environment import adopt, condition, files, settings, shape, state_volume
 from devenv.environment.inside import surroundings, users, working_folder
 from devenv.environment.inside.probe import ProbeCache
 from devenv.environment.inside.users import HostUser
@@ -67,6 +67,9 @@ class Finish:
         if any(m.get("Destination") == state_volume.MOUNT_POINT for m in container.mounts):
             archive = state_volume.user_folder(account.uid, account.gid, now=job.home.clock())
             await job.engine.put_archive(container.id, state_volume.MOUNT_POINT, archive)
+        if synced := files.of_container(job.target, container):
+            folder, archive = files.owned_folder(synced, account.uid, account.gid, now=job.home.clock())
+            await job.engine.put_archive(container.id, folder, archive)
         job.record.prepared = True
         job.save()
 
@@ -113,6 +116,8 @@ class Finish:
             job.record.secrets_file = job.options.secrets_file
             job.save()
         await self._reown(container)
+        if job.arrived is not None:
+            await job.arrived(container, effective.remote_user, job.progress)
         if created:
             await working_folder.check(job.engine, target, container, effective.remote_user)
         stages = self.due(effective.merged.hooks, container)

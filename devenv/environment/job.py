@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from devcontainer.merge import Merged
+from devcontainer.merge import Merged, merge
 from devenv.api.context import ClientContext
 from devenv.config import DevenvConfig
 from devenv.engine.port import ContainerSnapshot, Engine, EngineInfo, Progress
@@ -32,6 +32,11 @@ _ONCE = (
 """What is always true of a machine or a project is told once per environment."""
 
 
+Arrived = Callable[[ContainerSnapshot, str, Progress], Awaitable[None]]
+"""Told of the container, running, and its remote user, before any lifecycle command: what must be there for them is
+brought. Raises what then ends the `up`; the container stays, for the next one."""
+
+
 @dataclasses.dataclass(slots=True)
 class Job:
     """Held under the environment's lock. `record` is written by `save` only."""
@@ -45,6 +50,7 @@ class Job:
     file: RecordFile
     record: Record
     notes: list[str] = dataclasses.field(default_factory=list)
+    arrived: Arrived | None = None
 
     @property
     def host_user(self) -> HostUser:
@@ -62,7 +68,12 @@ class Job:
 
     def host(self, info: EngineInfo) -> Host:
         link = str(link_folder.folder(self.folder)) if info.is_local_socket else None
-        return Host(self.home.owner, self.home.version, self.ctx.uid, link)
+        return Host(self.home.owner, self.home.version, self.ctx.uid, link, self._syncs(info))
+
+    def _syncs(self, info: EngineInfo) -> bool:
+        """Whether the project's files are copied and kept the same, instead of being mounted."""
+        said = getattr(self.settings(merge([])).sync, "on", "remote")  # TODO
+        return said == "always" or (said != "never" and not info.is_local_socket)
 
     def require_trust(self, claims: Sequence[Claim]) -> None:
         """Raises `Refused` for what the repository may not do on this machine."""

@@ -15,7 +15,8 @@ from devcontainer.jsonc import JsonValue
 from devcontainer.merge import Merged, merge
 from devcontainer.mounts import Mount
 from devenv.engine.port import EngineInfo, ImageSnapshot
-from devenv.environment import image_label, link_folder, properties, state_volume
+from devenv.environment import files, image_label, link_folder, properties, state_volume
+from devenv.environment.files import Synced
 from devenv.environment.target import Target
 
 KEY_LABEL = "devenv.key"
@@ -58,12 +59,13 @@ class Made:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Host:
     """Who asks, and what of this machine the container may see. `link` is the host folder for /run/devenv, None where
-    the engine cannot see our files."""
+    the engine cannot see our files. `syncs`: the project is copied into a volume and kept the same."""
 
     owner: str
     version: str
     uid: int
     link: str | None
+    syncs: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,6 +87,14 @@ class Shape:
     properties: properties.Properties
     additions: Additions
     mounts: tuple[Mount, ...] = ()  # all of the configuration's and the caller's
+    synced: Synced | None = None  # in place of the workspace's bind mount
+
+    @property
+    def workspace_mounts(self) -> tuple[str, ...]:
+        """Values of `--mount` that bring the project into a container which is made from an argument list."""
+        if self.synced is not None:
+            return (mounts.format(self.synced.mount),)
+        return tuple(text for text in (self.target.workspace_mount, *self.target.extra_mounts) if text)
 
 
 def image_entries(image: ImageSnapshot) -> tuple[metadata.Entry, ...]:
@@ -113,6 +123,7 @@ def shape(
     asked.update(extra or {})
     init = _wants_init(merged, entries, additions.init, composed=service is not None)
     link = Mount("bind", host.link, link_folder.MOUNT_POINT, (("readonly", None),)) if host.link is not None else None
+    synced = files.synced(target, service, tail=tail) if host.syncs else None
     return Shape(
         target=target,
         made=made,
@@ -121,7 +132,7 @@ def shape(
         remote_user=remote_user,
         environment={**additions.environment, **merged.container_env},
         secret=frozenset(secret_names(entries)),
-        labels=_labels(target, entries, asked, host),
+        labels=_labels(target, entries, asked, host, synced),
         command=_command(merged, made.image, service),
         init=init,
         link_mount=link,
@@ -129,6 +140,7 @@ def shape(
         properties=asked,
         additions=additions,
         mounts=mounts.merge([*merged.mounts, *mounts.parse_all(list(more_mounts))]),
+        synced=synced,
     )
 
 
@@ -166,9 +178,10 @@ def secret_names(entries: Sequence[metadata.Entry]) -> set[str]:
 
 
 def _labels(
-    target: Target, entries: Sequence[metadata.Entry], asked: properties.Properties, host: Host
+    target: Target, entries: Sequence[metadata.Entry], asked: properties.Properties, host: Host, synced: Synced | None
 ) -> dict[str, str]:
     return {
+        **({files.LABEL: synced.label(target)} if synced is not None else {}),
         **target.labels,
         identity.METADATA: metadata.write(entries),
         KEY_LABEL: target.key,

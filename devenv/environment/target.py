@@ -299,7 +299,7 @@ def _place(written: DevContainer, local: str, choice: Choice) -> workspace.Works
     """Where the project appears inside. Compose mounts what its own files say, and nothing of itself."""
     if written.kind is Kind.COMPOSE:
         return workspace.Workspace("", written.workspace_folder or "/")
-    root = _git_root(local) if choice.mount_git_root else None
+    root = git_root(local) if choice.mount_git_root else None
     git_dir = _worktree_git_dir(root) if root and choice.mount_git_worktree_common_dir else ""
     return workspace.resolve(written.workspace_mount, written.workspace_folder, local, root, git_dir)
 
@@ -314,7 +314,7 @@ def _worktree_git_dir(root: str) -> str:
     return path if text.startswith("gitdir:") and os.path.basename(os.path.dirname(path)) == "worktrees" else ""
 
 
-def _git_root(folder: str) -> str | None:
+def git_root(folder: str) -> str | None:
     """The nearest ancestor with `.git` (a folder, or the file of a worktree), with the path's own symlinks."""
     while True:
         if os.path.exists(os.path.join(folder, ".git")):

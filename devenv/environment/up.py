@@ -16,6 +16,7 @@ from devenv.environment import (
     adopt,
     condition,
     engine_notes,
+    files,
     host_side,
     linger,
     link_folder,
@@ -32,7 +33,7 @@ from devenv.environment.image import feature_image
 from devenv.environment.image.images import Images
 from devenv.environment.inside import users
 from devenv.environment.inside.users import Account
-from devenv.environment.job import Job
+from devenv.environment.job import Arrived, Job
 from devenv.environment.plan import Plan, Step, StepKind, UpOptions
 from devenv.environment.results import UpResult
 from devenv.environment.shape import Made, Shape
@@ -74,9 +75,10 @@ class Up:
         ctx: ClientContext,
         options: UpOptions,
         progress: Progress,
+        arrived: Arrived | None = None,
     ) -> None:
         file = home.record_file(target.key)
-        self._job = Job(home, engine, target, ctx, options, progress, file, file.load())
+        self._job = Job(home, engine, target, ctx, options, progress, file, file.load(), arrived=arrived)
         self._engine = engine
         self._target = target
         extras = Extras(self._job)
@@ -355,4 +357,21 @@ class Up:
         return [
             *shape.notes(wanted, info, host, host_network=host_network, storage=storage_there),
             *engine_notes.notes(wanted, info, own_uid=own_uid, lingers=linger.lingers(host.uid)),
+            *([] if info.is_local_socket else self._elsewhere(wanted)),
         ]
+
+    def _elsewhere(self, wanted: Shape) -> list[str]:
+        """Of folders of this machine that the engine does not see."""
+        sources = [mount.source for mount in wanted.mounts if mount.type == "bind" and mount.source]
+        service = self._maker.service() if isinstance(self._maker, ComposeMaker) else None
+        if service is not None:
+            sources += [source for source, place in files.binds(service) if _stays(place, wanted)]
+        found = files.unreachable(sources, wanted.synced)
+        if not found:
+            return []
+        return [f"the engine is on another machine: {', '.join(found)} is a folder there, not this machine's"]
+
+
+def _stays(place: str, wanted: Shape) -> bool:
+    """Whether a service's bind mount is one still, in the container as it is wanted."""
+    return wanted.synced is None or place != wanted.synced.place
