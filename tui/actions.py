@@ -113,6 +113,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("configurations", ("C",), "configuration", "Choose another configuration of this folder", "Environment", _several, weight=4),
     Action("progress", ("p",), "progress", "Show the progress of what goes on", "Environment", lambda s: s.operation is not None, weight=8),
     Action("details", ("e",), "environment", "Show all about the environment, with notes and drift", "Environment", lambda s: s.snapshot is not None, weight=8),
+    Action("files", ("M",), "files", "Conflicts between this machine's files and the container's", "Environment", lambda s: s.up and s.snapshot is not None and s.snapshot.sync is not None, weight=7),
     Action("run", ("r",), "run", "Run the chosen run configuration", "Runs", _configured, (R,), 1),
     Action("debug", ("d",), "debug", "Run it under the debugger, waiting for a client", "Runs", _configured, (R,), 1),
     Action("debug-free", (), "", "Run it under the debugger without waiting", "Runs", _configured, weight=9),

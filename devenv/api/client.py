@@ -23,6 +23,7 @@ from devenv.api.views import (
     OutputChunk,
     ProgressView,
     Snapshot,
+    SyncView,
 )
 from devenv.version import VERSION
 
@@ -194,6 +195,12 @@ class SupervisorClient:
             privileged=privileged,
         )
         return "\n".join([str(result["text"]), *notes])
+
+    async def sync(
+        self, action: str, *, name: str = "", take: str = "", allow_deletions: bool = False
+    ) -> tuple[SyncView | None, str]:
+        result = await self._call("sync", action=action, name=name, take=take, allow_deletions=allow_deletions)
+        return msgspec.convert(result["sync"], SyncView | None), str(result.get("text", ""))
 
     async def test(self, args: list[str]) -> str:
         return str((await self._call("test", args=args, detach=True))["run"]["id"])

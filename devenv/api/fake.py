@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import msgspec
 
-from devenv.api import fake_debug
+from devenv.api import fake_debug, fake_sync
 from devenv.api.fake_spool import FakeSpool, Spool
 from devenv.api.port import ProgressCallback
 from devenv.api.profiling import ProfileResult
@@ -30,6 +30,7 @@ from devenv.api.views import (
     RunView,
     ServiceView,
     Snapshot,
+    SyncView,
     TestsView,
     TestView,
 )
@@ -242,6 +243,15 @@ class FakeClient:
         self.sessions = fake_debug.attach(self.sessions, self._run(run))
         first = f"devenv: debugger ready at 127.0.0.1:5678: in {self._run(run).name}, after 0.4 s; the program goes on"
         return "\n".join([first, *(f"devenv: {note}" for note in self.attach_notes)])
+
+    async def sync(
+        self, action: str, *, name: str = "", take: str = "", allow_deletions: bool = False
+    ) -> tuple[SyncView | None, str]:
+        self._called("sync", action, name, take, allow_deletions)
+        self._need_up()
+        view, text = fake_sync.answer(self.snapshot.sync, action, name)
+        self.change(sync=view)
+        return view, text
 
     async def test(self, args: list[str]) -> str:
         self._called("test", tuple(args))

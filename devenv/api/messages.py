@@ -266,8 +266,27 @@ class ComposeArgs(Args, frozen=True, kw_only=True):
     args: list[str] = []
 
 
+class SyncArgs(Args, frozen=True, kw_only=True):
+    """`action`: status, flush, verify, pause, resume, reset, resolve, diff, undo or trash. `take`: host, container or
+    both, for `resolve`. `name` is a path, or the part of the trash that `undo` brings back."""
+
+    action: str = "status"
+    name: str = ""
+    take: str = ""
+    allow_deletions: bool = False
+
+
 class LsArgs(Args, frozen=True, kw_only=True):
     pass
+
+
+class HostArgs(Args, frozen=True, kw_only=True):
+    """`action`: ls, add, rm, use or check. `address` as it was typed; `tls` a folder of certificates."""
+
+    action: str = "ls"
+    name: str = ""
+    address: str = ""
+    tls: str = ""
 
 
 def encode_line(message: dict[str, Any]) -> bytes:

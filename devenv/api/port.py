@@ -17,6 +17,7 @@ from devenv.api.views import (
     OutputChunk,
     ProgressView,
     Snapshot,
+    SyncView,
 )
 
 ProgressCallback = Callable[[ProgressView | str], None]  # a str is a line of build output or a note
@@ -88,6 +89,12 @@ class Client(Protocol):
 
         An error with `ask` "privileged" in its details asks for that agreement of a person.
         """
+
+    async def sync(
+        self, action: str, *, name: str = "", take: str = "", allow_deletions: bool = False
+    ) -> tuple[SyncView | None, str]:
+        """How the files stand that are kept the same, and a sentence. action: status | flush | pause | resume | reset |
+        resolve (`name`, `take`: host | container | both) | diff (`name`)."""
 
     async def test(self, args: list[str]) -> str: ...
     async def watch_tests(self, on: bool) -> None: ...

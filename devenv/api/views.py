@@ -205,6 +205,33 @@ class EnvironmentView(View, frozen=True, kw_only=True):
     pending: list[str] = []  # lifecycle commands that still run, and that nobody waits for
     shutdown_action: str = ""  # none | stopContainer | stopCompose; "": the configuration does not say
     others: list[str] = []  # further configuration files of this folder
+    host: str = ""  # the machine of its engine, as it is called; "" for this one
+    round_trip: float | None = None  # seconds to that machine and back, when last measured
+
+
+class HostView(View, frozen=True, kw_only=True):
+    """A machine with an engine: of the person's book, or one on which an environment is remembered."""
+
+    name: str
+    address: str
+    kind: str  # local | ssh | tcp | context
+    default: bool = False  # where new environments are made
+    known: bool = True  # in the book
+    reachable: bool = False
+    round_trip: float | None = None  # seconds
+    engine: str = ""  # version
+    environments: list[str] = []
+    problem: str = ""  # why it cannot be reached
+    hint: str = ""
+
+
+class HostCheckView(View, frozen=True, kw_only=True):
+    """One thing that was looked at on a host."""
+
+    what: str
+    ok: bool
+    said: str
+    hint: str = ""
 
 
 class ConfigurationView(View, frozen=True, kw_only=True):
@@ -243,6 +270,31 @@ class OperationView(View, frozen=True, kw_only=True):
     hint: str = ""
 
 
+class ConflictView(View, frozen=True, kw_only=True):
+    """A path that both sides have changed, or that one of them cannot give. `shown` is fit for a terminal."""
+
+    path: str
+    shown: str
+    why: str
+    host: str = ""  # absent | file | folder | link | unreadable
+    container: str = ""
+
+
+class SyncView(View, frozen=True, kw_only=True):
+    """The project's files where they are copied into a volume and kept the same."""
+
+    state: str  # starting | working | in step | offline | paused | halted
+    why: str = ""
+    host: str = ""
+    container: str = ""
+    files: int = 0
+    conflicts: list[ConflictView] = []
+    failures: list[str] = []
+    to_container: int = 0  # changes made there since the supervisor began
+    to_host: int = 0
+    last: float = 0.0  # when something was changed
+
+
 class Snapshot(View, frozen=True, kw_only=True):
     """All that a screen of one environment shows."""
 
@@ -254,6 +306,7 @@ class Snapshot(View, frozen=True, kw_only=True):
     tests: TestsView = TestsView()
     debug: DebugView | None = None
     operation: OperationView | None = None
+    sync: SyncView | None = None  # None: the files are mounted, or none are there
 
 
 class OutputChunk(View, frozen=True, kw_only=True):

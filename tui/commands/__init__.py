@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.commands import configurations, debugging, environment, output, ports, runs, screen, tests
+from tui.commands import configurations, debugging, environment, files, output, ports, runs, screen, tests
 from tui.commands.desk import Command
 
 COMMANDS: dict[str, Command] = {
@@ -10,6 +10,7 @@ COMMANDS: dict[str, Command] = {
     **configurations.COMMANDS,
     **runs.COMMANDS,
     **debugging.COMMANDS,
+    **files.COMMANDS,
     **output.COMMANDS,
     **tests.COMMANDS,
     **ports.COMMANDS,

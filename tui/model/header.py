@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from devenv.api.views import EnvironmentView, EnvStatus
+from devenv.api.views import EnvironmentView, EnvStatus, SyncView
 from tui.model.configurations import short_name
+from tui.model.files import badge
 from tui.model.formatting import STATUS, bar, load_tone, size, spark, ticking
 from tui.model.spans import Line, Lines, Span, Tone, clean, clip_line, spread, width
 from tui.model.state import Link, State
@@ -25,7 +26,7 @@ def header(state: State, cells: int) -> Lines:
     used = usage(state, env)
     who = identity(state, env)
     return (
-        spread(who, badges(env, cells - width(who) - 2) if cells >= BADGES_FROM else (), cells),
+        spread(who, badges(env, cells - width(who) - 2, state.snapshot.sync) if cells >= BADGES_FROM else (), cells),
         spread(facts(env, cells - width(used) - 2), used, cells),
     )
 
@@ -43,7 +44,7 @@ def identity(state: State, env: EnvironmentView) -> Line:
     return line
 
 
-def badges(env: EnvironmentView, cells: int) -> Line:
+def badges(env: EnvironmentView, cells: int, sync: SyncView | None = None) -> Line:
     """What asks for attention, the most urgent first; what has no room is left out, but never the first one."""
     out: list[Span] = []
     fixed = sum(not drift.live for drift in env.drift)
@@ -53,6 +54,9 @@ def badges(env: EnvironmentView, cells: int) -> Line:
         out.append(Span(f"! {len(env.notes)} note{'s' * (len(env.notes) > 1)}", Tone.WARN))
     if env.usage.oom_kills:
         out.append(Span(f"{env.usage.oom_kills} out of memory", Tone.BAD))
+    files = badge(sync)
+    if files is not None:
+        out.append(files)
     if env.adopted:
         out.append(Span("adopted", Tone.INFO))
     if env.owner:
