@@ -87,9 +87,9 @@ rc=0
 [ "${#failed[@]}" -eq 0 ] || say "FAILED so far: $(IFS=,; printf '%s' "${failed[*]}"); the tests run all the same"
 case "$mode" in
   # A file's tests stay together: what they share (users, images, environments) is made once per worker.
-  # A failure on a busy machine gets a second try and is named in the summary (RERUN); twice is a failure.
+  # A failure on a busy machine gets two more tries and is named in the summary (RERUN); three times is a failure.
   all)
-    "$python" -m pytest -n 3 --dist loadfile --reruns 1 -r aR \
+    "$python" -m pytest -n 3 --dist loadfile --reruns 2 -r aR \
       tests/unit tests/contract tests/integration tests/e2e || rc=$?
     ;;
   quick) "$python" -m pytest -n 2 --dist loadfile tests/unit tests/contract || rc=$? ;;

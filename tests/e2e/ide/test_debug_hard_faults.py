@@ -104,17 +104,19 @@ def test_a_program_that_prints_nothing(studio: Site) -> None:
 def test_a_client_that_comes_before_there_is_a_program_is_sent_away_at_once(studio: Site) -> None:
     with debugging(studio, "loop.py"):
         port = door(studio)
-    with DapClient(port) as early, pytest.raises((AssertionError, OSError), match=r"closed|[Rr]eset|[Bb]roken"):
+    with pytest.raises((AssertionError, OSError), match=r"closed|[Rr]eset|[Bb]roken"), DapClient(port) as early:
         early.initialize()
     with studio.background("debug", "loop.py"):
         deadline = time.monotonic() + 30
         while True:  # some come while the program starts
+            client = None
             try:
                 client = DapClient(port)
                 client.initialize()
                 break
             except (AssertionError, OSError):
-                client.close()
+                if client is not None:
+                    client.close()
                 assert time.monotonic() < deadline
                 time.sleep(0.005)
         with client:
