@@ -3,123 +3,195 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import contextlib
+import dataclasses
 import pathlib
-import secrets
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from devenv.sync.core.changes import Step
 from devenv.sync.core.entries import Tree
-from devenv.sync.core.given import as_node, parse
+from devenv.sync.core.given import as_node, grown
 from devenv.sync.core.guards import Replica
-from devenv.sync.side.apply import OWN, Applier
-from devenv.sync.side.scan import CHUNK, Scanner
+from devenv.sync.side.place import Place
 
-IGNORED = (OWN,)
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hints:
+    """Folders in which something may have been written, relative to the root, "" is the root itself. `lost`: elsewhere
+    as well, and only a full scan tells where."""
+
+    dirty: frozenset[str]
+    lost: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """A content, the path at which it was seen, and how much of it is there already. `old` are the digests of the
+    blocks that the receiver has at the path (`side.pack`), b"" for none."""
+
+    digest: bytes
+    path: str
+    offset: int
+    old: bytes = b""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trashed:
+    """What one cycle did away with on a side. `at` is in seconds since the epoch."""
+
+    cycle: str
+    at: float
+    paths: tuple[str, ...]
+    size: int  # bytes
 
 
 class Endpoint(Protocol):
-    """Everything raises OSError, or a LinkError, when the side is not there any more; nothing is half done then."""
+    """Everything raises OSError, or a LinkError, when the side is not there any more; nothing is half done then. One
+    call at a time, but `wait` overlaps."""
 
-    async def scan(self) -> Tree:
-        """What is there now."""
+    async def scan(self, dirty: Collection[str] | None = None, *, rehash: bool = False) -> Tree:
+        """What is there now. With `dirty` only these folders are looked at, and what is above them. Unchanged subtrees
+        are the same objects as in the last scan's tree. `rehash`: every content is read."""
         ...
 
     async def replica(self, *, new: bool = False) -> Replica:
         """Which folder it is; with `new` it gets a word of its own first, if it has none."""
         ...
 
-    def read(self, path: str) -> AsyncIterator[bytes]:
-        """A file's content as it is now. It is checked where it arrives."""
+    async def missing(self, digests: Collection[bytes]) -> dict[bytes, int]:
+        """Those that are not staged, and how many bytes are there of each."""
         ...
 
-    async def missing(self, digests: Collection[bytes]) -> set[bytes]:
-        """Those of which nothing is staged."""
+    def pack(self, wanted: Sequence[Wanted]) -> AsyncIterator[bytes]:
+        """The contents as they are now, in the format of `side.pack`. They are checked where they arrive."""
         ...
 
-    async def stage(self, digest: bytes, pieces: AsyncIterator[bytes]) -> bool:
-        """False where the content was another one."""
+    async def apply(self, steps: Sequence[Step], cycle: str, contents: AsyncIterator[bytes] | None = None) -> list[str]:
+        """ "" for each step that is done, else why not. `contents`, a stream of `pack`, is staged and verified first;
+        afterwards nothing is staged any more. `cycle` names the part of the trash that takes what goes."""
         ...
 
-    async def apply(self, steps: Sequence[Step], cycle: str) -> list[str]:
-        """ "" for each step that is done, else why not."""
+    async def settle(self) -> Hints:
+        """What was written since the last call: everything that was before this one is in it."""
         ...
 
-    async def tidy(self) -> None:
-        """Nothing that was staged is needed any more."""
+    async def wait(self) -> None:
+        """Until something may have been written since the last `settle`."""
         ...
+
+    async def use_rules(self, rules: Any) -> None:
+        """What is not synchronised, as `devenv.sync.rules` compiles it. The next scan is a full one."""
+        ...
+
+    async def trashed(self) -> Sequence[Trashed]: ...
+
+    async def restore(self, cycle: str) -> dict[str, str]:
+        """What that cycle did away with is put back; what is there now changes places with it. "" for each path, or why
+        not."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Blockwise(Protocol):
+    """An endpoint that can say what its big files consist of, so that only what has changed travels."""
+
+    async def big(self, paths: Collection[str]) -> list[str]:
+        """Those that are big files."""
+        ...
+
+    async def blocks(self, paths: Collection[str]) -> dict[str, bytes]:
+        """The block digests (`Wanted.old`) of those that are big files."""
+        ...
+
+
+@runtime_checkable
+class Expecting(Protocol):
+    """An endpoint that sends less where its tree is what was expected."""
+
+    def expect(self, tree: Tree) -> None: ...
 
 
 class LocalEndpoint:
     """A folder of this machine. The files that it makes have the umask's modes."""
 
-    def __init__(self, root: pathlib.Path, *, umask: int = 0o022) -> None:
-        self._root = root
-        self._umask = umask
-        self._scanner = Scanner(str(root), self._ignored)
+    def __init__(self, root: pathlib.Path, *, umask: int = 0o022, rules: Any = None) -> None:
+        self.root = root
+        self._place = Place(str(root), umask)
+        self._one = asyncio.Lock()
+        self._tree: Tree = None
+        self._node: Any = None
+        self._moved = asyncio.Event()
+        if rules is not None:
+            self._place.use_rules(rules)
 
-    @staticmethod
-    def _ignored(path: str, is_folder: bool) -> bool:
-        return path in IGNORED
+    async def _call(self, function: Callable[..., T], *args: Any, **named: Any) -> T:
+        async with self._one:
+            return await asyncio.to_thread(function, *args, **named)
 
-    def _applier(self) -> Applier:
-        return Applier(str(self._root), self._scanner.key, umask=self._umask)
+    async def scan(self, dirty: Collection[str] | None = None, *, rehash: bool = False) -> Tree:
+        node = await self._call(self._place.scan, dirty, rehash)
+        self._tree = grown(self._tree, self._node, node)
+        self._node = node
+        return self._tree
 
-    async def scan(self) -> Tree:
-        return parse(await asyncio.to_thread(self._scanner.scan))
+    def expect(self, tree: Tree) -> None:
+        """Equal parts are then the same objects."""
+        if self._tree is None and tree is not None:
+            self._tree = tree
 
     async def replica(self, *, new: bool = False) -> Replica:
-        return await asyncio.to_thread(self._replica, new)
+        return Replica(*await self._call(self._place.replica, new))
 
-    def _replica(self, new: bool) -> Replica:
-        file = self._root / OWN / "replica"
-        try:
-            word = file.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            word = ""
-            if new:
-                file.parent.mkdir(mode=0o700, exist_ok=True)
-                word = secrets.token_hex(16)
-                file.write_text(word + "\n", encoding="ascii")
-        return Replica(word, os.lstat(self._root).st_dev if self._root.exists() else 0)
+    async def missing(self, digests: Collection[bytes]) -> dict[bytes, int]:
+        return await self._call(self._place.missing, digests)
 
-    async def read(self, path: str) -> AsyncIterator[bytes]:
-        number = await asyncio.to_thread(os.open, self._root / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        try:
-            while data := await asyncio.to_thread(os.read, number, CHUNK):
-                yield data
-        finally:
-            os.close(number)
+    async def pack(self, wanted: Sequence[Wanted]) -> AsyncIterator[bytes]:
+        stream = self._place.pack([(one.digest, one.path, one.offset, one.old) for one in wanted])
+        while (data := await asyncio.to_thread(next, stream, None)) is not None:
+            yield data
 
-    async def missing(self, digests: Collection[bytes]) -> set[bytes]:
-        def look() -> set[bytes]:
-            with self._applier() as applier:
-                return {digest for digest in digests if not applier.has(digest)}
+    async def big(self, paths: Collection[str]) -> list[str]:
+        return await self._call(self._place.big, paths)
 
-        return await asyncio.to_thread(look)
+    async def blocks(self, paths: Collection[str]) -> dict[str, bytes]:
+        return await self._call(self._place.blocks, paths)
 
-    async def stage(self, digest: bytes, pieces: AsyncIterator[bytes]) -> bool:
-        whole = [piece async for piece in pieces]
+    async def apply(self, steps: Sequence[Step], cycle: str, contents: AsyncIterator[bytes] | None = None) -> list[str]:
+        nodes = [(step.path, as_node(step.before), as_node(step.after)) for step in steps]
+        async with self._one:
+            if contents is None:
+                return await asyncio.to_thread(self._place.apply, nodes, cycle)
+            with await asyncio.to_thread(self._place.receive, nodes) as coming:
+                async with contextlib.aclosing(contents) as pieces:  # type: ignore[type-var]
+                    async for data in pieces:
+                        await asyncio.to_thread(coming.receiver.feed, data)
+                        if coming.receiver.refused:
+                            break
+                return await asyncio.to_thread(self._place.apply, nodes, cycle, coming)
 
-        def keep(parts: Iterator[bytes]) -> bool:
-            with self._applier() as applier:
-                return applier.stage(digest, parts)
+    async def settle(self) -> Hints:
+        self._moved.clear()
+        dirty, lost = await self._call(self._place.settle)
+        return Hints(frozenset(dirty), lost)
 
-        return await asyncio.to_thread(keep, iter(whole))
+    async def wait(self) -> None:
+        await self._moved.wait()
 
-    async def apply(self, steps: Sequence[Step], cycle: str) -> list[str]:
-        wanted = [(step.path, as_node(step.before), as_node(step.after)) for step in steps]
+    async def use_rules(self, rules: Any) -> None:
+        await self._call(self._place.use_rules, rules)
 
-        def make() -> list[str]:
-            with self._applier() as applier:
-                return applier.apply(wanted, cycle)
+    async def trashed(self) -> Sequence[Trashed]:
+        return [
+            Trashed(cycle, at, tuple(paths), size) for cycle, at, paths, size in await self._call(self._place.trashed)
+        ]
 
-        return await asyncio.to_thread(make)
+    async def restore(self, cycle: str) -> dict[str, str]:
+        return await self._call(self._place.restore, cycle)
 
-    async def tidy(self) -> None:
-        def clear() -> None:
-            with self._applier() as applier:
-                applier.clear()
-
-        await asyncio.to_thread(clear)
+    async def close(self) -> None:
+        await self._call(self._place.close)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from devenv.sync.core.agreed import agreed
-from devenv.sync.core.changes import Step, applied_where_it_fits, needed, steps
+from devenv.sync.core.changes import Step, applied_where_it_fits, needed, put, steps
 from devenv.sync.core.entries import Kind, Tree, walk
 from devenv.sync.core.guards import Halted, Replica, Side, check_sides, check_steps
-from devenv.sync.core.merge import Conflict, Mode, merge
-from devenv.sync.endpoint import Endpoint
+from devenv.sync.core.merge import Conflict, Mode, Quiet, merge
+from devenv.sync.endpoint import Blockwise, Endpoint, Expecting, Hints, Wanted
 from devenv.sync.store import Ancestor, Store
-
-NOT_THERE = "its content is not there any more"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +40,8 @@ class Report:
 
 
 class Session:
-    """`name()` gives each cycle a new name, for the trash. One cycle at a time."""
+    """`name()` gives each cycle a new name, for the trash. One cycle at a time. Trees and ancestor are kept in memory
+    from one to the next; after an error both sides are scanned whole."""
 
     def __init__(
         self,
@@ -53,90 +51,166 @@ class Session:
         name: Callable[[], str],
         mode: Mode = Mode.TWO_WAY_SAFE,
     ) -> None:
+        self.host, self.container = host, container
         self._sides = {Side.HOST: host, Side.CONTAINER: container}
         self._store = store
         self._name = name
         self._mode = mode
         self._cycling = asyncio.Lock()
+        self._ancestor: Ancestor | None = None
+        self._trees: dict[Side, Tree] = {}
+        self._replicas: dict[Side, Replica] = {}
+        self._quiet = Quiet()
 
-    async def cycle(self, *, allow_deletions: bool = False) -> Report:
-        """Raises what an endpoint raises when it is gone; the next cycle then begins where this one was."""
+    @property
+    def ancestor(self) -> Tree:
+        """What both sides agreed on last, as far as it was read."""
+        return self._ancestor.tree if self._ancestor is not None else None
+
+    async def cycle(
+        self, host: Hints | None = None, container: Hints | None = None, *, allow_deletions: bool = False
+    ) -> Report:
+        """What the hints name is looked at; None, or lost ones, is everything of that side.
+
+        Raises what an endpoint raises when it is gone; the next cycle then begins where this one was.
+        """
         async with self._cycling:
-            return await self._cycle(allow_deletions)
+            return await self._safely({Side.HOST: host, Side.CONTAINER: container}, allow_deletions)
 
-    async def _cycle(self, allow_deletions: bool) -> Report:
-        ancestor = await asyncio.to_thread(self._store.load)
-        trees = dict(zip(self._sides, await asyncio.gather(*(end.scan() for end in self._sides.values())), strict=True))
-        now = dict(
-            zip(self._sides, await asyncio.gather(*(end.replica() for end in self._sides.values())), strict=True)
-        )
+    async def verify(self, *, allow_deletions: bool = False) -> Report:
+        """A cycle that reads every content again."""
+        async with self._cycling:
+            return await self._safely(dict.fromkeys(Side), allow_deletions, rehash=True)
+
+    async def forget(self) -> None:
+        """Nothing is agreed on any more: the next cycle merges as if the sides met for the first time."""
+        async with self._cycling:
+            self._trees.clear()
+            await self._save(Ancestor())
+
+    async def pretend(self, path: str, tree: Tree) -> None:
+        """Takes it that both sides had agreed on this at the path. Whoever has it there still is the unchanged one."""
+        async with self._cycling:
+            old = await self._load()
+            await self._save(dataclasses.replace(old, tree=put(old.tree, path, tree)))
+
+    async def _safely(self, hints: dict[Side, Hints | None], allow_deletions: bool, *, rehash: bool = False) -> Report:
+        try:
+            return await self._cycle(hints, allow_deletions, rehash)
+        except BaseException:
+            self._trees.clear()
+            raise
+
+    async def _load(self) -> Ancestor:
+        if self._ancestor is None:
+            self._ancestor = await asyncio.to_thread(self._store.load)
+            for end in self._sides.values():
+                if isinstance(end, Expecting):
+                    end.expect(self._ancestor.tree)
+        return self._ancestor
+
+    async def _look(self, side: Side, hints: Hints | None, rehash: bool) -> None:
+        known = side in self._trees
+        if known and not rehash and hints is not None and not hints.lost and not hints.dirty:
+            return
+        dirty = hints.dirty if known and hints is not None and not hints.lost else None
+        end = self._sides[side]
+        self._trees[side] = await end.scan(dirty, rehash=rehash)
+        self._replicas[side] = await end.replica()
+
+    async def _cycle(self, hints: dict[Side, Hints | None], allow_deletions: bool, rehash: bool) -> Report:
+        ancestor = await self._load()
+        async with asyncio.TaskGroup() as group:
+            for side in self._sides:
+                group.create_task(self._look(side, hints[side], rehash))
+        trees, now = dict(self._trees), dict(self._replicas)
         before = {Side.HOST: ancestor.host, Side.CONTAINER: ancestor.container}
         looked = [(side, trees[side], now[side], before[side]) for side in self._sides]
         if (halted := check_sides(ancestor.tree, looked)) is not None:
             return Report(halted)
-        merged = merge(ancestor.tree, trees[Side.HOST], trees[Side.CONTAINER], self._mode)
-        wanted = {
-            Side.HOST: steps(trees[Side.HOST], merged.host),
-            Side.CONTAINER: steps(trees[Side.CONTAINER], merged.container),
-        }
+        merged = merge(ancestor.tree, trees[Side.HOST], trees[Side.CONTAINER], self._mode, self._quiet)
+        aims = {Side.HOST: merged.host, Side.CONTAINER: merged.container}
+        wanted = {side: steps(trees[side], aims[side]) for side in self._sides}
         if not allow_deletions and (halted := check_steps(ancestor.tree, list(wanted.items()))) is not None:
             return Report(halted, merged.conflicts)
         name = self._name()
         failures: list[Failure] = []
         done: dict[Side, int] = {}
         for side, todo in wanted.items():
-            other = Side.CONTAINER if side is Side.HOST else Side.HOST
-            lacking = await self._send(side, todo, trees[other], trees[side])
-            made, failed = await self._apply(side, todo, lacking, name)
-            failures += failed
+            results = await self._make(side, todo, name) if todo else []
+            made = [step for step, why in zip(todo, results, strict=True) if not why]
+            failures += [Failure(side, step.path, why) for step, why in zip(todo, results, strict=True) if why]
             done[side] = len(made)
-            trees[side] = applied_where_it_fits(trees[side], made)
+            trees[side] = aims[side] if len(made) == len(todo) else applied_where_it_fits(trees[side], made)
+        self._trees.update(trees)
         await self._remember(ancestor, trees[Side.HOST], trees[Side.CONTAINER], now)
         return Report(None, merged.conflicts, tuple(failures), done)
 
-    async def _send(self, side: Side, todo: Sequence[Step], other: Tree, own: Tree) -> set[bytes]:
-        """Brings to a side what its steps need; what could not be had, because it changed since the scan."""
-        wanted = needed(todo)
-        if not wanted:
-            return set()
-        here, there = self._sides[side], self._sides[Side.CONTAINER if side is Side.HOST else Side.HOST]
-        sources = [(here, _places(own, wanted)), (there, _places(other, wanted))]  # a copy of its own is nearer
-        lacking = set()
-        for digest in await here.missing(wanted):
-            for source, places in sources:
-                path = places.get(digest)
-                if path is None:
-                    continue
-                with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
-                    if await here.stage(digest, source.read(path)):
-                        break
-            else:
-                lacking.add(digest)
-        return lacking
+    async def _make(self, side: Side, todo: Sequence[Step], name: str) -> list[str]:
+        """Brings to a side what its steps need, and makes them. What a step takes away is at hand there already."""
+        here = self._sides[side]
+        other = Side.CONTAINER if side is Side.HOST else Side.HOST
+        leaving = {step.before.digest for step in todo if step.after is None and step.before is not None}
+        want = needed(todo)
+        lacking = await here.missing([digest for digest in want if digest not in leaving]) if want else {}
+        if not lacking:
+            return await here.apply(todo, name)
+        places = _places(self._trees[other], {digest: want[digest] for digest in lacking})
+        old = await self._old_blocks(here, todo, lacking)
+        sent = [
+            Wanted(digest, places[digest], offset, b"" if offset else old.get(digest, b""))
+            for digest, offset in lacking.items()
+            if digest in places
+        ]
+        return await here.apply(todo, name, self._sides[other].pack(sent))
 
-    async def _apply(
-        self, side: Side, todo: Sequence[Step], lacking: set[bytes], name: str
-    ) -> tuple[list[Step], list[Failure]]:
-        failures = [Failure(side, step.path, NOT_THERE) for step in todo if step.needs in lacking]
-        possible = [step for step in todo if step.needs not in lacking]
-        if not possible:
-            return [], failures
-        results = await self._sides[side].apply(possible, name)
-        made = [step for step, why in zip(possible, results, strict=True) if not why]
-        failures += [Failure(side, step.path, why) for step, why in zip(possible, results, strict=True) if why]
-        await self._sides[side].tidy()
-        return made, failures
+    async def _old_blocks(self, here: Endpoint, todo: Sequence[Step], lacking: Collection[bytes]) -> dict[bytes, bytes]:
+        """What big files consist of that are replaced. Whether any is big is seen on this machine, at no cost."""
+        replaced = {
+            step.path: step.needs
+            for step in todo
+            if step.needs in lacking and step.before is not None and step.before.kind is Kind.FILE
+        }
+        if not replaced or not isinstance(here, Blockwise) or not isinstance(self.host, Blockwise):
+            return {}
+        big = await self.host.big(list(replaced))
+        if not big:
+            return {}
+        return {replaced[path]: old for path, old in (await here.blocks(big)).items() if path in replaced}
 
     async def _remember(self, old: Ancestor, host: Tree, container: Tree, now: dict[Side, Replica]) -> None:
-        tree = agreed(old.tree, host, container)
+        tree = agreed(old.tree, host, container, self._quiet)
         for side, replica in now.items():
             if not replica.word:
-                now[side] = await self._sides[side].replica(new=True)
+                now[side] = self._replicas[side] = await self._sides[side].replica(new=True)
         new = Ancestor(tree, now[Side.HOST], now[Side.CONTAINER])
         if new != old:
-            await asyncio.to_thread(self._store.save, new)
+            await self._save(new)
+
+    async def _save(self, new: Ancestor) -> None:
+        await asyncio.to_thread(self._store.save, new)
+        self._ancestor = new
 
 
-def _places(tree: Tree, digests: Iterable[bytes]) -> dict[bytes, str]:
-    wanted = set(digests)
-    return {entry.digest: path for path, entry in walk(tree) if entry.kind is Kind.FILE and entry.digest in wanted}
+def _places(tree: Tree, wanted: dict[bytes, Iterable[str]]) -> dict[bytes, str]:
+    """Where the other side has these contents: mostly at the paths that want them."""
+    found = {}
+    for digest, paths in wanted.items():
+        for path in paths:
+            if (entry := _at(tree, path)) is not None and entry.digest == digest:
+                found[digest] = path
+                break
+    left = wanted.keys() - found.keys()
+    if left:
+        for path, entry in walk(tree):
+            if entry.kind is Kind.FILE and entry.digest in left:
+                found.setdefault(entry.digest, path)
+    return found
+
+
+def _at(tree: Tree, path: str) -> Tree:
+    for name in path.split("/"):
+        if tree is None:
+            return None
+        tree = tree.children.get(name)
+    return tree

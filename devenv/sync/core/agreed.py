@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from devenv.sync.core.entries import EMPTY, Kind, Tree, children_of, folder, hollow, is_folder
+from devenv.sync.core.merge import Quiet
 
 
-def agreed(before: Tree, host: Tree, container: Tree) -> Tree:
+def agreed(before: Tree, host: Tree, container: Tree, quiet: Quiet | None = None) -> Tree:
     """Where the sides are alike, that; where they are not, what they agreed on before. Where nothing failed, it is the
-    ancestor that merging gave."""
+    ancestor that merging gave. What is as it was before is the same object."""
+    if quiet is not None and quiet.has(before, host, container):
+        return before
     if any(side is not None and side.kind is Kind.PROBLEM for side in (host, container)):
         return before
     if (is_folder(host) and is_folder(container)) or (
@@ -16,11 +19,12 @@ def agreed(before: Tree, host: Tree, container: Tree) -> Tree:
         names = sorted({*children_of(before), *children_of(host), *children_of(container)})
         found = {}
         for name in names:
-            child = agreed(children_of(before).get(name), children_of(host).get(name), children_of(container).get(name))
+            was, here, there = (children_of(tree).get(name) for tree in (before, host, container))
+            child = agreed(was, here, there, quiet)
             if child is not None:
                 found[name] = child
         if found:
-            return folder(found)
+            return before if is_folder(before) and found == children_of(before) else folder(found)
         # One that is still to be deleted on a side must not look like a new one there.
         left = [side for side in (host, container) if side is not None and not hollow(side)]
         return EMPTY if left or (is_folder(host) and is_folder(container)) else None

@@ -78,12 +78,69 @@ def applied(tree: Tree, done: Iterable[Step]) -> Tree:
 def applied_where_it_fits(tree: Tree, done: Iterable[Step]) -> Tree:
     """The same where somebody may have written under way: a step that does not fit what is known leaves that as it is.
     What both sides agree on is then older than it could be, and the next scan tells how it is."""
+    draft = _Draft(tree)
     for step in done:
-        try:
-            tree = applied(tree, [step])
-        except ValueError:
-            continue
-    return tree
+        draft.make(step)
+    return draft.entry()
+
+
+class _Draft:
+    """A tree under many changes: each folder that is touched is copied once."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._children: dict[str, _Draft] | None = None
+
+    def _open(self) -> dict[str, _Draft]:
+        if self._children is None:
+            self._children = {name: _Draft(child) for name, child in children_of(self._tree).items()}
+        return self._children
+
+    def make(self, step: Step) -> None:
+        above: _Draft | None = None
+        here: _Draft | None = self
+        name = ""
+        for name in step.path.split("/") if step.path else []:
+            if here is None or not is_folder(here._tree):
+                return
+            above, here = here, here._open().get(name)
+        now = here._tree if here is not None else None
+        if _without_children(now) != step.before:
+            return
+        if is_folder(now) and is_folder(step.after):
+            return
+        if is_folder(now) and here is not None and here._filled():
+            return
+        if above is None:
+            self._tree, self._children = step.after, None
+        elif step.after is None:
+            above._open().pop(name, None)
+        else:
+            above._open()[name] = _Draft(step.after)
+
+    def _filled(self) -> bool:
+        return bool(children_of(self._tree) if self._children is None else self._children)
+
+    def entry(self) -> Tree:
+        if self._children is None:
+            return self._tree
+        found = {name: entry for name, child in self._children.items() if (entry := child.entry()) is not None}
+        return self._tree if found == children_of(self._tree) else folder(found)
+
+
+def put(tree: Tree, path: str, there: Tree) -> Tree:
+    """The tree with this at the path, instead of what it has there; None takes it away. Folders come and go with what
+    they hold."""
+    if not path:
+        return there
+    name, _, rest = path.partition("/")
+    children = dict(children_of(tree)) if is_folder(tree) else {}
+    child = put(children.get(name), rest, there)
+    if child is None:
+        children.pop(name, None)
+    else:
+        children[name] = child
+    return folder(children) if children or is_folder(tree) else None
 
 
 def _put(tree: Tree, names: list[str], step: Step) -> Tree:

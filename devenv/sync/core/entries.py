@@ -35,6 +35,7 @@ class Entry:
     target: str = ""
     text: str = ""
     children: Mapping[str, Entry] = dataclasses.field(default_factory=lambda: _NOTHING)
+    _files: int = dataclasses.field(default=-1, init=False, repr=False, compare=False)  # of a folder, once counted
 
     def __hash__(self) -> int:
         return hash((self.kind, self.digest, self.executable, self.target, self.text, frozenset(self.children.items())))
@@ -105,4 +106,11 @@ def walk(tree: Tree, path: str = "") -> Iterator[tuple[str, Entry]]:
 
 
 def count_files(tree: Tree) -> int:
-    return sum(1 for _, entry in walk(tree) if entry.kind in (Kind.FILE, Kind.LINK))
+    """Files and links. A folder is counted once in its life."""
+    if tree is None:
+        return 0
+    if tree.kind is not Kind.FOLDER:
+        return 1 if tree.kind in (Kind.FILE, Kind.LINK) else 0
+    if tree._files < 0:
+        object.__setattr__(tree, "_files", sum(count_files(child) for child in tree.children.values()))
+    return tree._files

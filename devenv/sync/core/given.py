@@ -30,6 +30,14 @@ def parse(node: Any) -> Tree:
     return _Parser().entry(node, 0)
 
 
+def grown(tree: Tree, before: Any, node: Any) -> Tree:
+    """The same, where `tree` is what was made of `before`, or None: what is equal in it is the same object again, and
+    what is the same object in `before` and `node` is not looked into."""
+    if node is None:
+        return None
+    return _Parser().grown(tree, before, node, 0)
+
+
 def as_node(tree: Tree) -> Any:
     """The other way round."""
     if tree is None:
@@ -76,6 +84,26 @@ class _Parser:
             case ("p", str(text)):
                 return problem(text[:MOST_TEXT])
         raise Untrustworthy("an entry of no known form")
+
+    def grown(self, tree: Tree, before: Any, node: Any, depth: int) -> Entry:
+        if tree is not None and node is before:
+            return tree
+        if tree is None or tree.kind is not Kind.FOLDER or not isinstance(node, tuple) or node[0] != "d":
+            entry = self.entry(node, depth)
+            return tree if tree is not None and tree == entry else entry
+        if depth >= MOST_DEPTH:
+            raise Untrustworthy(f"folders more than {MOST_DEPTH} deep")
+        old = before[1] if before is not None and before[0] == "d" else {}
+        known = tree.children
+        found = {}
+        same = len(node[1]) == len(known)
+        for name, child in node[1].items():
+            was = known.get(name)
+            if was is None and not (isinstance(name, str) and _good(name)):
+                raise Untrustworthy(f"the name {name!a}"[:200])
+            found[name] = entry = self.grown(was, old.get(name), child, depth + 1)
+            same = same and entry is was
+        return tree if same else Entry(Kind.FOLDER, children=MappingProxyType(found)) if found else EMPTY
 
     def _folder(self, children: Mapping[Any, Any], depth: int) -> Entry:
         if not children:

@@ -61,12 +61,35 @@ class Merged:
     conflicts: tuple[Conflict, ...] = ()
 
 
-def merge(ancestor: Tree, host: Tree, container: Tree, mode: Mode = Mode.TWO_WAY_SAFE) -> Merged:
+class Quiet:
+    """Folders of which nothing was to be done or told, each with its three trees: while these are the same objects,
+    nobody has to look into them again. Belongs to one mode."""
+
+    _MOST = 100_000
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, int, int], tuple[Tree, Tree, Tree]] = {}  # holding them keeps their ids theirs
+
+    def has(self, ancestor: Tree, host: Tree, container: Tree) -> bool:
+        return (id(ancestor), id(host), id(container)) in self._found
+
+    def add(self, ancestor: Tree, host: Tree, container: Tree) -> None:
+        self._found[id(ancestor), id(host), id(container)] = (ancestor, host, container)
+
+    def tidy(self, folders: int) -> None:
+        """Most of what is known is of trees that are gone."""
+        if len(self._found) > self._MOST + 2 * folders:
+            self._found.clear()
+
+
+def merge(
+    ancestor: Tree, host: Tree, container: Tree, mode: Mode = Mode.TWO_WAY_SAFE, quiet: Quiet | None = None
+) -> Merged:
     """`ancestor` holds only folders, files and links; None where nothing was agreed on, from which no deletion follows.
 
     Without conflicts, the tracked parts of the three results are equal.
     """
-    merger = _Merger(mode)
+    merger = _Merger(mode, quiet or Quiet())
     result = merger.at("", ancestor, host, container)
     return Merged(result.host, result.container, result.ancestor, tuple(merger.conflicts))
 
@@ -79,8 +102,9 @@ class _Three:
 
 
 class _Merger:
-    def __init__(self, mode: Mode) -> None:
+    def __init__(self, mode: Mode, quiet: Quiet) -> None:
         self._mode = mode
+        self._quiet = quiet
         self.conflicts: list[Conflict] = []
 
     def at(self, path: str, ancestor: Tree, host: Tree, container: Tree) -> _Three:
@@ -113,12 +137,19 @@ class _Merger:
         }
 
     def _folders(self, path: str, three: _Three) -> _Three:
+        if self._quiet.has(three.ancestor, three.host, three.container):
+            return three
+        told = len(self.conflicts)
         found = self._children(path, three)
-        return _Three(
-            folder({name: child.ancestor for name, child in found.items() if child.ancestor is not None}),
+        result = _Three(
+            _same(three.ancestor, {name: child.ancestor for name, child in found.items()}),
             _same(three.host, {name: child.host for name, child in found.items()}),
             _same(three.container, {name: child.container for name, child in found.items()}),
         )
+        still = result.ancestor is three.ancestor and result.host is three.host and result.container is three.container
+        if still and told == len(self.conflicts):
+            self._quiet.add(three.ancestor, three.host, three.container)
+        return result
 
     def _untracked(self, path: str, three: _Three) -> _Three:
         """A rule that is new lets its paths leave the ancestor; what the other side has in such a place stays there."""
@@ -206,7 +237,7 @@ class _Merger:
 
 def _same(before: Tree, children: dict[str, Tree]) -> Tree:
     kept = {name: child for name, child in children.items() if child is not None}
-    return before if before is not None and kept == before.children else folder(kept)
+    return before if is_folder(before) and kept == children_of(before) else folder(kept)
 
 
 def _kept(children: dict[str, Tree]) -> Tree:

@@ -10,8 +10,10 @@ import errno
 import hashlib
 import os
 import stat
+import time
 
 from . import renaming
+from .stage import Stage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ OWN = ".devenv"
 """The folder below the root that holds what is ours. It is never synchronised."""
 
 CHANGED = "it was changed meanwhile"
+NOT_THERE = "its content is not there any more"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 20
 _FEW = 8
@@ -39,22 +42,31 @@ def _said(error: OSError) -> str:
 
 
 class Applier:
-    """`seen(path)` is what the last scan found of a file: (device, inode, size, mtime, ctime) in nanoseconds, or None.
-    Use with `with`. Raises OSError when the root cannot be opened."""
+    """`seen(path)` is what the last scan found of a file: (device, inode, size, mtime, ctime) in nanoseconds, or None;
+    `told(path, info, digest)` hears of files that were made. Use with `with`. Raises OSError when the root cannot be
+    opened."""
 
     def __init__(
-        self, root: str, seen: "Callable[[str], tuple[int, ...] | None]", algorithm: str = "sha256", umask: int = 0o022
+        self,
+        root: str,
+        seen: "Callable[[str], tuple[int, ...] | None]",
+        algorithm: str = "sha256",
+        umask: int = 0o022,
+        told: "Callable[[str, os.stat_result, bytes], None] | None" = None,
     ) -> None:
         self._seen = seen
+        self._told = told
         self._algorithm = algorithm
         self._umask = umask
         self._root = os.open(root, _FOLDER)
         self._own = self._made(self._root, OWN, 0o700)
         self._stage = self._made(self._own, "stage", 0o700)
+        self.contents = Stage(self._stage, algorithm)
         self._trash = -1
         self._count = 0
         self._each = False  # few steps: each is made durable alone, and nobody else's writes are waited for
         self._theirs = ""  # the name in the staging folder that holds what was at a path, for a moment
+        self._folder = ("", -1)  # the last one that something was done in: many steps follow each other in one
         self.weak = False
         """This file system cannot exchange names: what is written between look and move then is in the trash."""
 
@@ -62,6 +74,7 @@ class Applier:
         return self
 
     def __exit__(self, *_: "Any") -> None:
+        self._leave()
         for number in (self._trash, self._stage, self._own, self._root):
             if number >= 0:
                 os.close(number)
@@ -77,29 +90,11 @@ class Applier:
     # contents
 
     def has(self, digest: bytes) -> bool:
-        try:
-            return stat.S_ISREG(os.lstat(digest.hex(), dir_fd=self._stage).st_mode)
-        except FileNotFoundError:
-            return False
+        return self.contents.has(digest)
 
     def stage(self, digest: bytes, pieces: "Iterable[bytes]") -> bool:
         """Keeps the content for steps to come. False: it is not what its digest says, and nothing is kept."""
-        part = digest.hex() + ".part"
-        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600, dir_fd=self._stage)
-        found = hashlib.new(self._algorithm)
-        try:
-            with open(number, "wb") as file:
-                for piece in pieces:
-                    found.update(piece)
-                    file.write(piece)
-            if found.digest() != digest:
-                os.unlink(part, dir_fd=self._stage)
-                return False
-            os.rename(part, digest.hex(), src_dir_fd=self._stage, dst_dir_fd=self._stage)
-        except BaseException:
-            self._unlink(part)
-            raise
-        return True
+        return self.contents.keep_all(digest, pieces)
 
     def clear(self) -> None:
         """What was staged and is not needed any more. What a crash left there between two moves may be somebody's only
@@ -132,10 +127,23 @@ class Applier:
         self._each = len(steps) <= _FEW
         made = {}  # type: dict[int, str]
         results = [""] * len(steps)
-        for at, (path, _, after) in enumerate(steps):
-            if after is not None and after[0] in ("f", "l") and not self._mode_alone(steps[at]):
+        uses = {}  # type: dict[bytes, int]
+        leaving = {}  # type: dict[bytes, str]
+        for step in steps:
+            path, before, after = step
+            if after is not None and after[0] == "f" and not self._mode_alone(step):
+                uses[after[1]] = uses.get(after[1], 0) + 1
+            elif after is None and before is not None and before[0] == "f":
+                leaving[before[1]] = path
+        for at, step in enumerate(steps):
+            after = step[2]
+            if after is not None and after[0] in ("f", "l") and not self._mode_alone(step):
                 try:
-                    made[at] = self._make(after, self._seen(path))
+                    if after[0] == "f" and after[1] in leaving and not self.contents.has(after[1]):
+                        self._copy(after[1], leaving[after[1]])
+                    made[at] = self._make(step, after[0] == "f" and uses[after[1]] == 1)
+                except FileNotFoundError:
+                    results[at] = NOT_THERE
                 except OSError as error:
                     results[at] = _said(error)
         if not self._each:
@@ -155,6 +163,7 @@ class Applier:
             if not self._each:
                 renaming.flush(self._root)
         finally:
+            self._leave()
             for name in made.values():
                 self._unlink(name)
             os.close(trash)
@@ -169,9 +178,9 @@ class Applier:
 
     def _step(self, step: "Step", made: str) -> None:
         path, before, after = step
-        folder = -1
         try:
-            folder, name = self._parent(path)
+            folder, name = self._place(path)
+            info = os.lstat(made, dir_fd=self._stage) if made and self._told is not None else None
             if self._mode_alone(step):
                 self._mode(folder, name, path, step)
             elif after is None:
@@ -184,12 +193,36 @@ class Applier:
                 self._replace(folder, name, path, before, made)
             if self._each:
                 os.fsync(folder)
+            if info is not None and after is not None and after[0] == "f":
+                self._tell(folder, name, path, info, after[1])
         except FileExistsError:
             raise Meanwhile() from None
         finally:
-            if folder >= 0:
-                os.close(folder)
+            if after is None and before is not None and before[0] == "d":
+                self._leave()
             self._unlink(made)
+
+    def _tell(self, folder: int, name: str, path: str, info: os.stat_result, digest: bytes) -> None:
+        """Nobody has to read what was written here, if it is still that."""
+        try:
+            if self._told is not None and self._is(folder, name, info):
+                self._told(path, os.lstat(name, dir_fd=folder), digest)
+        except OSError:
+            pass  # gone again: the next scan tells
+
+    def _place(self, path: str) -> "tuple[int, str]":
+        above, _, name = path.rpartition("/")
+        if self._folder[1] < 0 or self._folder[0] != above:
+            self._leave()
+            self._folder = (above, self._parent(path)[0])
+        elif name in ("", ".", "..") or "\0" in name or (not above and name == OWN):
+            raise OSError(0, "it is no path to synchronise")
+        return self._folder[1], name
+
+    def _leave(self) -> None:
+        if self._folder[1] >= 0:
+            os.close(self._folder[1])
+            self._folder = ("", -1)
 
     def _parent(self, path: str) -> "tuple[int, str]":
         """The folder of a path, reached without following a link."""
@@ -216,44 +249,79 @@ class Applier:
             if not stat.S_ISDIR(os.lstat(name, dir_fd=folder).st_mode):
                 raise
 
-    def _make(self, after: "Tree", replaces: "tuple[int, ...] | None") -> str:
-        """A new file or link in the staging folder, under a name of its own. Its time is now; where the file that it
-        replaces has the same size, it is of another second: that is how bytecode and make know old from new."""
+    def _copy(self, digest: bytes, path: str) -> None:
+        """A content that leaves one place for another is at hand."""
+        try:
+            folder, name = self._parent(path)
+        except Meanwhile:
+            raise OSError(0, CHANGED) from None
+        try:
+            number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            with open(number, "rb", buffering=0) as file:
+                if not self.contents.keep_all(digest, iter(lambda: file.read(_CHUNK), b"")):
+                    raise OSError(0, CHANGED)
+        finally:
+            os.close(folder)
+
+    def _make(self, step: "Step", alone: bool) -> str:
+        """A new file or link in the staging folder, under a name of its own. Where it replaces a file, its time is now,
+        and of another second if the size is the same: that is how bytecode and make know old from new.
+
+        `alone`: no other step needs the content, so that one which was verified here is moved and not copied.
+        """
+        path, before, after = step
+        assert after is not None
         self._count += 1
         made = "made-%d-%d" % (os.getpid(), self._count)
         self._unlink(made)
         if after[0] == "l":
             os.symlink(after[1], made, dir_fd=self._stage)
             return made
-        digest = after[1]
+        try:
+            if alone and after[1] in self.contents.verified:
+                self.contents.verified.discard(after[1])
+                os.rename(after[1].hex(), made, src_dir_fd=self._stage, dst_dir_fd=self._stage)
+            else:
+                self._written(after[1], made)
+            os.chmod(made, (0o777 if after[2] else 0o666) & ~self._umask, dir_fd=self._stage)
+            if before is not None:
+                self._now(made, self._seen(path))
+            if self._each:
+                self._durable(made)
+        except BaseException:
+            self._unlink(made)
+            raise
+        return made
+
+    def _written(self, digest: bytes, made: str) -> None:
         found = hashlib.new(self._algorithm)
         source = os.open(digest.hex(), os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._stage)
-        mode = (0o777 if after[2] else 0o666) & ~self._umask
-        try:
+        with open(source, "rb") as reading:
             number = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self._stage)
-            with open(source, "rb", closefd=False) as reading, open(number, "wb") as writing:
+            with open(number, "wb") as writing:
                 while True:
                     data = reading.read(_CHUNK)
                     if not data:
                         break
                     found.update(data)
                     writing.write(data)
-                writing.flush()
-                os.fchmod(number, mode)
-                info = os.fstat(number)
-                second = info.st_mtime_ns // 10**9
-                if replaces is not None and (info.st_size, second) == (replaces[2], replaces[3] // 10**9):
-                    os.utime(number, ns=(info.st_atime_ns, (second + 1) * 10**9))
-                if self._each:
-                    os.fsync(number)
-            if found.digest() != digest:
-                raise OSError(0, "what was staged is not what it was")
-        except BaseException:
-            self._unlink(made)
-            raise
+        if found.digest() != digest:
+            self.contents.drop(digest)
+            raise OSError(0, "what was staged is not what it was")
+
+    def _now(self, made: str, replaces: "tuple[int, ...] | None") -> None:
+        now = int(time.time() * 1e9)
+        size = os.lstat(made, dir_fd=self._stage).st_size
+        if replaces is not None and (size, now // 10**9) == (replaces[2], replaces[3] // 10**9):
+            now = (now // 10**9 + 1) * 10**9
+        os.utime(made, ns=(now, now), dir_fd=self._stage)
+
+    def _durable(self, made: str) -> None:
+        number = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._stage)
+        try:
+            os.fsync(number)
         finally:
-            os.close(source)
-        return made
+            os.close(number)
 
     def _expected(self, folder: int, name: str, path: str, before: "Tree") -> os.stat_result:
         """What is there, if it is what was seen."""

@@ -20,7 +20,7 @@ from devenv.sync.core.changes import steps
 from devenv.sync.core.entries import Entry, Kind, folder, link
 from devenv.sync.core.entries import file as file_entry
 from devenv.sync.side import apply, renaming
-from devenv.sync.side.apply import CHANGED, Applier
+from devenv.sync.side.apply import CHANGED, NOT_THERE, Applier
 from devenv.sync.side.scan import Scanner
 from tests.unit.sync.trees import ROOT
 
@@ -229,11 +229,13 @@ def test_content_that_is_not_what_its_digest_says(place: Place) -> None:
         assert not applier.has(digest(b"right"))
         assert applier.stage(digest(b"right"), [b"ri", b"ght"])
         assert applier.has(digest(b"right"))
-        (place.root / ".devenv/stage" / digest(b"right").hex()).write_bytes(b"rotten")
+    (place.root / ".devenv/stage" / digest(b"right").hex()).write_bytes(b"rotten")
+    with place.applier() as applier:  # what another process staged is read again
         assert applier.apply([("a", None, f(b"right")), ("b", None, f(b"never staged"))], "c") == [
             "what was staged is not what it was",
-            "No such file or directory",
+            NOT_THERE,
         ]
+        assert not applier.has(digest(b"right"))
     assert place.scan() == {}
 
 

@@ -9,14 +9,15 @@ import pathlib
 import random
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 
 from devenv.sync.core.guards import Halt, Side
 from devenv.sync.core.merge import Mode, Why
-from devenv.sync.endpoint import LocalEndpoint
-from devenv.sync.session import NOT_THERE, Report, Session
+from devenv.sync.endpoint import LocalEndpoint, Wanted
+from devenv.sync.session import Report, Session
+from devenv.sync.side.apply import NOT_THERE
 from devenv.sync.store import Ancestor, Store
 
 
@@ -105,14 +106,14 @@ async def test_content_that_changes_under_way_is_not_taken_for_what_was_seen(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (pair.host / "a").write_text("seen")
-    read = pair.ends[Side.HOST].read
+    pack = pair.ends[Side.HOST].pack
 
-    async def late(path: str) -> AsyncIterator[bytes]:
+    async def late(wanted: Sequence[Wanted]) -> AsyncIterator[bytes]:
         (pair.host / "a").write_text("later")
-        async for piece in read(path):
+        async for piece in pack(wanted):
             yield piece
 
-    monkeypatch.setattr(pair.ends[Side.HOST], "read", late)
+    monkeypatch.setattr(pair.ends[Side.HOST], "pack", late)
     report = await pair.cycle()
     assert [(failure.path, failure.why) for failure in report.failures] == [("a", NOT_THERE)]
     assert pair.files(Side.CONTAINER) == {}
@@ -150,6 +151,7 @@ async def test_an_ancestor_that_cannot_be_trusted_deletes_nothing(damage: str, p
         "later": data.replace(b"ancestor 1", b"ancestor 2"),
     }[damage]
     pair.file.write_bytes(broken)
+    pair.restart()
     await pair.settle()
     assert pair.files(Side.HOST) == pair.files(Side.CONTAINER) == {"a": b"a", "b": b"b"}
     assert pair.file.with_suffix(".corrupt").read_bytes() == broken
@@ -254,10 +256,10 @@ def story(seed: int, folder: pathlib.Path) -> None:
     person = Person(chance, pair)
     real = {name: getattr(LocalEndpoint, name) for name in ("scan", "apply", "missing")}
 
-    async def between(name: str, end: LocalEndpoint, *args: object) -> object:
+    async def between(name: str, end: LocalEndpoint, *args: object, **named: object) -> object:
         if chance.random() < 0.3:
             person.act()
-        return await real[name](end, *args)
+        return await real[name](end, *args, **named)
 
     async def told() -> None:
         for _ in range(chance.randrange(2, 7)):
@@ -271,8 +273,8 @@ def story(seed: int, folder: pathlib.Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name in real:
 
-            async def call(end: LocalEndpoint, *args: object, name: str = name) -> object:
-                return await between(name, end, *args)
+            async def call(end: LocalEndpoint, *args: object, name: str = name, **named: object) -> object:
+                return await between(name, end, *args, **named)
 
             patch.setattr(LocalEndpoint, name, call)
         asyncio.run(told())

@@ -1,0 +1,344 @@
+"""Many contents in one stream of bytes, small ones together. Pure but for the files that are read and staged.
+
+stream = total:u64 file* 0x00                   total: bytes of content that will come, at most
+file   = length:u8 digest offset:u64 size:u64 piece* end
+piece  = length:u32 bytes | REUSE first:u32 count:u32      blocks of what the receiver has at the path now
+end    = 0:u32 | GONE:u32                       GONE: it is not there any more, or not what it was
+"""
+
+import hashlib
+import os
+import stat
+import struct
+
+from .stage import Part
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+
+    from .stage import Stage
+
+    Wanted = tuple[bytes, str, int, bytes]  # digest, path, offset, block digests of the receiver's old version
+
+PIECE = 256 << 10
+TOGETHER = 512 << 10  # bytes that are handed on at once, about
+BLOCK = 1 << 20
+BLOCK_DIGEST = 16
+REUSE, GONE = 0xFFFFFFFE, 0xFFFFFFFF
+RESERVE = 256 << 20
+SMALL = 1 << 20  # so much is always taken: a save on a full disk says itself what is wrong
+
+_TOTAL, _LENGTH, _RUN = struct.Struct(">Q"), struct.Struct(">I"), struct.Struct(">II")
+_PLACE = struct.Struct(">QQ")
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Broken(ValueError):
+    """What came is no such stream."""
+
+
+def blocks(path: str, algorithm: str = "sha256") -> bytes:
+    """The digests of a file's blocks, one after the other. Raises OSError."""
+    found = []  # type: list[bytes]
+    number = os.open(path, _FLAGS)
+    with open(number, "rb", buffering=0) as file:
+        while True:
+            data = _full(file.read, BLOCK)
+            if not data:
+                return b"".join(found)
+            found.append(hashlib.new(algorithm, data).digest()[:BLOCK_DIGEST])
+
+
+def _full(read: "Callable[[int], bytes | None]", size: int) -> bytes:
+    parts = []
+    while size:
+        data = read(size)
+        if not data:
+            break
+        parts.append(data)
+        size -= len(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def write(root: str, wanted: "Iterable[Wanted]", algorithm: str = "sha256") -> "Iterator[bytes]":
+    """The stream of these files below `root`. What changes meanwhile is found out where it arrives."""
+    wanted = list(wanted)
+    buffer = bytearray(_TOTAL.pack(sum(_size(root, path) - offset for _, path, offset, _ in wanted)))
+    for digest, path, offset, old in wanted:
+        number = -1
+        size = 0
+        try:
+            number = os.open(os.path.join(root, path), _FLAGS)
+            info = os.fstat(number)
+            if not stat.S_ISREG(info.st_mode) or info.st_size < offset:
+                raise OSError("another one")
+            size = info.st_size
+            if offset:
+                os.lseek(number, offset, os.SEEK_SET)
+        except OSError:
+            size, offset = -1, 0
+        buffer += bytes([len(digest)]) + digest + _PLACE.pack(offset, max(0, size))
+        try:
+            if size < 0:
+                buffer += _LENGTH.pack(GONE)
+                continue
+            left = size - offset
+            for piece in _changed(number, left, old, algorithm) if old and not offset else _pieces(number, left):
+                buffer += piece
+                if len(buffer) >= TOGETHER:
+                    yield bytes(buffer)
+                    buffer.clear()
+        finally:
+            if number >= 0:
+                os.close(number)
+    buffer += b"\0"
+    yield bytes(buffer)
+
+
+def _size(root: str, path: str) -> int:
+    try:
+        return os.lstat(os.path.join(root, path)).st_size
+    except OSError:
+        return 0
+
+
+def _pieces(number: int, left: int) -> "Iterator[bytes]":
+    while left:
+        try:
+            data = os.read(number, min(PIECE, left))
+        except OSError:
+            data = b""
+        if not data:
+            yield _LENGTH.pack(GONE)
+            return
+        left -= len(data)
+        yield _LENGTH.pack(len(data)) + data
+    yield _LENGTH.pack(0)
+
+
+def _changed(number: int, left: int, old: bytes, algorithm: str) -> "Iterator[bytes]":
+    """Blocks that the receiver has are named; a block keeps its number in what is appended to or changed in place."""
+    known = {}  # type: dict[bytes, int]
+    for at in range(0, len(old), BLOCK_DIGEST):
+        known.setdefault(old[at : at + BLOCK_DIGEST], at // BLOCK_DIGEST)
+    first = count = at = 0
+    while left:
+        try:
+            data = _full(lambda size: os.read(number, size), min(BLOCK, left))
+        except OSError:
+            data = b""
+        if not data:
+            yield _LENGTH.pack(GONE)
+            return
+        left -= len(data)
+        digest = hashlib.new(algorithm, data).digest()[:BLOCK_DIGEST]
+        same = old[at * BLOCK_DIGEST : (at + 1) * BLOCK_DIGEST] == digest
+        found = at if same else known.get(digest, -1)
+        at += 1
+        if count and found == first + count:
+            count += 1
+            continue
+        if count:
+            yield _LENGTH.pack(REUSE) + _RUN.pack(first, count)
+            count = 0
+        if found >= 0:
+            first, count = found, 1
+            continue
+        for start in range(0, len(data), PIECE):
+            piece = data[start : start + PIECE]
+            yield _LENGTH.pack(len(piece)) + piece
+    if count:
+        yield _LENGTH.pack(REUSE) + _RUN.pack(first, count)
+    yield _LENGTH.pack(0)
+
+
+async def single(stream: "AsyncIterator[bytes]", most: int) -> "bytes | None":
+    """The one content of a stream, b"" where it is not there any more; None where it is longer than `most` bytes.
+    Raises Broken."""
+    told = bytearray()
+    async for data in stream:
+        told += data
+        if len(told) > most + (most // PIECE + 2) * _LENGTH.size + 256:
+            return None
+    at = _TOTAL.size
+    if len(told) < at + 1 or len(told) < at + 1 + told[at] + _PLACE.size:
+        raise Broken("it ends too early")
+    at += 1 + told[at] + _PLACE.size
+    found = bytearray()
+    while True:
+        if len(told) < at + _LENGTH.size:
+            raise Broken("it ends too early")
+        (length,) = _LENGTH.unpack_from(told, at)
+        if length in (0, GONE):
+            return bytes(found) if not length else b""
+        if length > PIECE:
+            raise Broken("a piece that is too big")
+        at += _LENGTH.size
+        found += told[at : at + length]
+        at += length
+        if len(found) > most:
+            return None
+
+
+class Receiver:
+    """Stages what comes, of the contents that were asked for and no others. `wanted` gives for each the file whose
+    blocks may be used again, "" for none. Raises Broken, and OSError when the disk does.
+
+    `failed` says why a content is not staged.
+    """
+
+    def __init__(self, stage: "Stage", wanted: "Mapping[bytes, str]") -> None:
+        self._stage = stage
+        self._wanted = wanted
+        self._buffer = bytearray()
+        self._next = self._begin  # type: Callable[[memoryview], int]
+        self._left = 0  # of all
+        self._digest = b""
+        self._part = None  # type: Part | None
+        self._rest = 0  # of this content
+        self._size = 0
+        self._offset = 0
+        self.failed = {}  # type: dict[bytes, str]
+        self.refused = ""
+        self.ended = False
+
+    def feed(self, data: bytes) -> None:
+        self._buffer += data
+        at = 0
+        with memoryview(self._buffer) as view:
+            while not self.ended:
+                with view[at:] as rest:
+                    used = self._next(rest)
+                if not used:
+                    break
+                at += used
+            if self.ended and at < len(view):
+                raise Broken("more comes than the stream holds")
+        del self._buffer[:at]
+
+    def close(self) -> None:
+        """What has come of a content stays, for the next time."""
+        if self._part is not None:
+            self._part.close()
+            self._part = None
+
+    def _begin(self, view: memoryview) -> int:
+        if len(view) < _TOTAL.size:
+            return 0
+        (self._left,) = _TOTAL.unpack_from(view)
+        disk = os.statvfs(self._stage.folder)
+        free, keep = disk.f_bavail * disk.f_frsize, max(RESERVE, disk.f_blocks * disk.f_frsize // 100)
+        if self._left > SMALL and free < self._left + keep:
+            self.refused = "not enough room on the disk: %d MB are needed, %d MB are free, %d MB are to stay so" % (
+                self._left >> 20,
+                free >> 20,
+                keep >> 20,
+            )
+        self._next = self._head
+        return _TOTAL.size
+
+    def _head(self, view: memoryview) -> int:
+        if not view:
+            return 0
+        length = int(view[0])
+        if not length:
+            self.ended = True
+            return 1
+        size = 1 + length + _PLACE.size
+        if len(view) < size:
+            return 0
+        self._digest = bytes(view[1 : 1 + length])
+        if self._digest not in self._wanted:
+            raise Broken("a content that nobody asked for")
+        self._offset, self._size = _PLACE.unpack_from(view, 1 + length)
+        if self._offset > self._size:
+            raise Broken("a content that begins behind its end")
+        self._rest = self._size - self._offset
+        if self.refused:
+            self.failed[self._digest] = self.refused
+        self._next = self._piece
+        return size
+
+    def _piece(self, view: memoryview) -> int:
+        if len(view) < _LENGTH.size:
+            return 0
+        (length,) = _LENGTH.unpack_from(view)
+        if length == REUSE:
+            if len(view) < _LENGTH.size + _RUN.size:
+                return 0
+            self._again(*_RUN.unpack_from(view, _LENGTH.size))
+            return _LENGTH.size + _RUN.size
+        if length in (0, GONE):
+            self._finish(length == 0)
+            self._next = self._head
+            return _LENGTH.size
+        if length > PIECE:
+            raise Broken("a piece that is too big")
+        if len(view) < _LENGTH.size + length:
+            return 0
+        self._take(view[_LENGTH.size : _LENGTH.size + length])
+        return _LENGTH.size + int(length)
+
+    def _take(self, data: memoryview) -> None:
+        length = len(data)
+        self._left -= length
+        self._rest -= length
+        if self._rest < 0:
+            raise Broken("more than was announced")
+        if self._digest in self.failed:
+            return
+        if length == self._size:  # all of it
+            if not self._stage.keep(self._digest, bytes(data)):
+                self.failed[self._digest] = ""
+            return
+        self._open().write(data)
+
+    def _again(self, first: int, count: int) -> None:
+        path = self._wanted[self._digest]
+        if not path or count < 1:
+            raise Broken("blocks of nothing")
+        if self._digest in self.failed:
+            return
+        part = self._open()
+        try:
+            number = os.open(path, _FLAGS)
+        except OSError:
+            self._give_up()
+            return
+        with open(number, "rb", buffering=0) as file:
+            file.seek(first * BLOCK)
+            for _ in range(count):
+                data = _full(file.read, BLOCK)
+                self._rest -= len(data)
+                if self._rest < 0:
+                    raise Broken("more than was announced")
+                if not data:
+                    self._give_up()
+                    return
+                part.write(data)
+
+    def _open(self) -> Part:
+        if self._part is None:
+            self._part = Part(self._stage, self._digest, self._offset)
+        return self._part
+
+    def _give_up(self) -> None:
+        self.close()
+        self._stage.drop(self._digest)
+        self.failed[self._digest] = ""
+
+    def _finish(self, whole: bool) -> None:
+        part, self._part = self._part, None
+        if self._digest in self.failed:
+            return
+        if not whole or self._rest:
+            if part is not None:
+                part.close()
+            self._stage.drop(self._digest)
+            self.failed[self._digest] = ""
+            return
+        if part is None and (self._size == 0 or self._offset):
+            part = Part(self._stage, self._digest, self._offset)
+        if part is not None and not part.done():
+            self.failed[self._digest] = ""
