@@ -1,4 +1,4 @@
-"""devenv.yaml: what no standard has a place for (run configurations, services, ports, tests, debugging).
+"""devenv.yaml: what no standard has a place for (run configurations, services, ports, tests, debugging, synchronising).
 
 `load(folder)` gives the configuration or raises ConfigError with every problem at once. A project without the file
 has the defaults. Nothing here starts anything or looks into a container.
@@ -10,12 +10,14 @@ from devenv.config.model import (
     DebugConfig,
     DevenvConfig,
     DotfilesConfig,
+    OutputConfig,
     PortConfig,
     PortsConfig,
     RunConfig,
     RunDebugConfig,
     ServiceConfig,
     ServiceKind,
+    SyncConfig,
     TestConfig,
 )
 from devenv.config.sources import Source, Sources
@@ -27,6 +29,7 @@ __all__ = [
     "DevenvConfig",
     "DotfilesConfig",
     "Loaded",
+    "OutputConfig",
     "PortConfig",
     "PortsConfig",
     "RunConfig",
@@ -35,6 +38,7 @@ __all__ = [
     "ServiceKind",
     "Source",
     "Sources",
+    "SyncConfig",
     "TestConfig",
     "customization_problems",
     "layered",

@@ -163,10 +163,12 @@ def _problems(error: ValidationError, path: KeyPath, sources: Sources) -> Iterat
         return
     message, hint = f"is not valid: {error.message}", ""
     if rule == "type" or rule == "anyOf":
-        forms = [form.get("type") for form in limit] if rule == "anyOf" else [limit]
-        if rule == "anyOf" and any(form == _json_type(found) for form in forms):
-            inner = next(e for e in error.context or () if e.validator != "type" or len(e.path))
-            yield from _problems(inner, (*path, *inner.path), sources)
+        forms = [_kind_of(form) for form in limit] if rule == "anyOf" else [limit]
+        if rule == "anyOf" and _json_type(found) in forms:
+            meant = forms.index(_json_type(found))
+            for inner in error.context or ():
+                if inner.schema_path[0] == meant:
+                    yield from _problems(inner, (*path, *inner.path), sources)
             return
         names = " or ".join(_KINDS[form[0] if isinstance(form, list) else form] for form in forms)
         message = f"must be {names}, not {_described(found)}"
@@ -186,8 +188,11 @@ def _problems(error: ValidationError, path: KeyPath, sources: Sources) -> Iterat
         at = sources.key(path)
     elif rule in ("minimum", "maximum"):
         message = f"{found} is out of range: {node.get('minimum')} to {node.get('maximum')}"
-    elif rule in ("minLength", "minItems"):
+    elif rule in ("minLength", "minItems") or found == "":
         message = "must not be empty"
+    elif rule == "pattern":
+        message, hint = f"{found!r} is not valid", " or ".join(node.get("examples", ()))
+        hint = f"for example {hint}" if hint else ""
     yield Problem(*at, dotted(path), message, hint)
 
 
@@ -197,6 +202,11 @@ def _unknown(path: KeyPath, key: str, known: tuple[str, ...], node: Any, sources
         return Problem(*at, dotted(path), f"{key} is not a port; the range is 1 to 65535")
     hint = _nearest(key, known) or f"known here: {', '.join(known)}"
     return Problem(*at, dotted(path), "is not a known key", hint)
+
+
+def _kind_of(form: Any) -> Any:
+    """Of one form among several; those that are defined elsewhere are mappings."""
+    return "object" if "$ref" in form else form.get("type")
 
 
 def _is_port(key: str, node: Any) -> bool:

@@ -7,7 +7,7 @@ description says otherwise. None means that the file does not say and the user o
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -159,6 +159,60 @@ class DotfilesConfig(_Section, frozen=True, kw_only=True):
     ] = None
 
 
+OutputPattern = Annotated[str, Meta(pattern=r"^(?!\*\*)[^!#]", examples=["runs/", "reports/*.html"])]
+"""It begins at the project's folder: one that fits anywhere would mean looking into every ignored folder."""
+
+Size = Annotated[
+    str,
+    Meta(pattern=r"^[0-9]+(\.[0-9]+)? ?([kKmMgGtT]([iI]?[bB])?|[bB])?$", examples=["100MB", "2GB"]),
+]
+"""Powers of two, as for `shm-size`; `devenv.config.sizes` reads it."""
+
+
+class OutputConfig(_Section, frozen=True, kw_only=True):
+    """Results that only come back from the container."""
+
+    pattern: Annotated[
+        OutputPattern, Meta(description="What they are called, as in .gitignore, from the project's folder on.")
+    ]
+    max: Annotated[Size | None, Meta(description="Larger files stay in the container; default: sync.max-file.")] = None
+
+
+class SyncConfig(_Section, frozen=True, kw_only=True):
+    """How the project's files are kept the same in a container that cannot mount them."""
+
+    mode: Annotated[
+        Literal["two-way-safe", "two-way-prefer-host", "host-to-container", "container-to-host"],
+        Meta(
+            description="Which changes are carried over. two-way-safe: all, and what both sides changed differently "
+            "stays as it is and is told; two-way-prefer-host: the host's wins there; else the receiving side's stay."
+        ),
+    ] = "two-way-safe"
+    ignore: Annotated[
+        list[Text],
+        Meta(description="Patterns, as in .gitignore, of what stays where it is. .devenvignore is stronger."),
+    ] = []
+    outputs: Annotated[
+        list[OutputPattern | OutputConfig],
+        Meta(description="What only comes back from the container, even where .gitignore hides it."),
+    ] = []
+    max_file: Annotated[Size, Meta(description="Larger files stay where they are, and are told.")] = "2GB"
+    max_files: Annotated[int, Meta(ge=1, le=2_000_000, description="More files than this are asked about first.")] = (
+        200_000
+    )
+    git: Annotated[
+        Literal["exclude", "host-to-container"],
+        Meta(description="Whether the container gets a copy of .git; nothing of it ever comes back."),
+    ] = "exclude"
+    on: Annotated[
+        Literal["remote", "always", "never"],
+        Meta(
+            description="remote: where the engine cannot mount the folder; always: also where it can; never: the "
+            "folder is mounted, wherever the engine is."
+        ),
+    ] = "remote"
+
+
 class DevenvConfig(_Section, frozen=True, kw_only=True):
     """devenv.yaml: run configurations, services, ports, tests and debugging of a project."""
 
@@ -170,4 +224,4 @@ class DevenvConfig(_Section, frozen=True, kw_only=True):
     debug: DebugConfig = DebugConfig()
     container: ContainerConfig = ContainerConfig()
     dotfiles: DotfilesConfig | None = None
-    sync: Annotated[dict[str, Any], Meta(description="Reserved for sync rules.")] = {}
+    sync: SyncConfig = SyncConfig()

@@ -28,7 +28,14 @@ services:
 ports: {8000: {label: API, host-port: 8000, protocol: http, auto-forward: silent}, ignore: [9229], same-user: true}
 test: {args: [-q], paths: [tests], ignore: [data/, runs/]}
 debug: {port: 5678, just-my-code: true}
-sync: {}
+sync:
+  mode: two-way-prefer-host
+  ignore: [data/, "*.npz", 3]
+  outputs: [runs/, {pattern: "reports/*.html"}, {pattern: checkpoints/**, max: 100MB}]
+  max-file: 1 GiB
+  max-files: 1000
+  git: host-to-container
+  on: always
 """
 
 
@@ -59,6 +66,19 @@ def test_every_key() -> None:
     )
     assert loaded.test == config.TestConfig(args=["-q"], paths=["tests"], ignore=["data/", "runs/"])
     assert loaded.debug == config.DebugConfig(port=5678, just_my_code=True)
+    assert loaded.sync == config.SyncConfig(
+        mode="two-way-prefer-host",
+        ignore=["data/", "*.npz", "3"],
+        outputs=[
+            "runs/",
+            config.OutputConfig(pattern="reports/*.html"),
+            config.OutputConfig(pattern="checkpoints/**", max="100MB"),
+        ],
+        max_file="1 GiB",
+        max_files=1000,
+        git="host-to-container",
+        on="always",
+    )
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n", "{}", "\ufeff# a byte order mark"])
@@ -184,7 +204,30 @@ MISTAKES = [
     pytest.param("ports: {8000: {auto-forward: open}}", 1, 30, "ports.8000.auto-forward", "is not one of", id="a word"),
     pytest.param("ports: {sameuser: no}", 1, 9, "ports.sameuser", "did you mean 'same-user'?", id="beside the ports"),
     pytest.param("ports: {ignore: [x]}", 1, 18, "ports.ignore.0", "a whole number", id="a name for a port"),
-    pytest.param("sync: 3", 1, 7, "sync", "must be a mapping", id="what is reserved has a form too"),
+    pytest.param("sync: 3", 1, 7, "sync", "must be a mapping", id="a number for rules"),
+    pytest.param("sync: {mode: two-way}", 1, 14, "sync.mode", "did you mean 'two-way-safe'?", id="a mode, nearly"),
+    pytest.param("sync: {git: include}", 1, 13, "sync.git", "one of exclude, host-to-container", id="git both ways"),
+    pytest.param("sync: {on: yes}", 1, 12, "sync.on", "is not one of always, never, remote", id="a truth for a place"),
+    pytest.param("sync: {ignore: data/}", 1, 16, "sync.ignore", "must be a list, not the text", id="one pattern"),
+    pytest.param("sync: {ignore: [a, '']}", 1, 20, "sync.ignore.1", "must not be empty", id="an empty pattern"),
+    pytest.param("sync: {max-file: 2 apples}", 1, 18, "sync.max-file", "for example 100MB or 2GB", id="no size"),
+    pytest.param("sync: {max-file: -1}", 1, 18, "sync.max-file", "'-1' is not valid", id="a size below zero"),
+    pytest.param("sync: {max-files: 0}", 1, 19, "sync.max-files", "out of range: 1 to 2000000", id="no files"),
+    pytest.param("sync: {outputs: [[a]]}", 1, 18, "sync.outputs.0", "a text or a mapping, not a list", id="an output"),
+    pytest.param("sync: {outputs: ['']}", 1, 18, "sync.outputs.0", "must not be empty", id="an empty output"),
+    pytest.param("sync: {outputs: ['!a']}", 1, 18, "sync.outputs.0", "'!a' is not valid", id="an output taken back"),
+    pytest.param(
+        "sync: {outputs: ['**/x']}", 1, 18, "sync.outputs.0", "for example runs/", id="an output that is anywhere"
+    ),
+    pytest.param(
+        "sync: {outputs: [{patern: a, pattern: b}]}", 1, 19, "sync.outputs.0.patern", "did you mean", id="its keys"
+    ),
+    pytest.param(
+        "sync: {outputs: [{max: 1g}]}", 1, 18, "sync.outputs.0", "needs the key 'pattern'", id="an output of nothing"
+    ),
+    pytest.param(
+        "sync: {outputs: [{pattern: a, max: big}]}", 1, 36, "sync.outputs.0.max", "'big' is not valid", id="its size"
+    ),
 ]
 
 
@@ -217,8 +260,19 @@ def test_aliases_that_multiply_are_refused() -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     with pytest.raises(ConfigError) as caught:
         parse("sync:\n  " + "\n  ".join(lines), "devenv.yaml")
-    assert [problem.message for problem in caught.value.problems] == [
+    told = [problem.message for problem in caught.value.problems]
+    assert [text for text in told if text != "is not a known key"] == [
         "holds too much: aliases multiply what they stand for"
+    ]
+
+
+def test_all_problems_of_one_output_are_told() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse("sync: {outputs: [{pattern: '!', max: much, size: 1}]}", "devenv.yaml")
+    assert [problem.key for problem in caught.value.problems] == [
+        "sync.outputs.0.pattern",
+        "sync.outputs.0.max",
+        "sync.outputs.0.size",
     ]
 
 
@@ -278,7 +332,23 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             st.lists(inner, max_size=3)
             | st.dictionaries(
                 st.sampled_from(
-                    ["runs", "services", "ports", "test", "a", "script", "command", "kind", "args", "env", "8000"]
+                    [
+                        "runs",
+                        "services",
+                        "ports",
+                        "test",
+                        "sync",
+                        "outputs",
+                        "pattern",
+                        "max",
+                        "a",
+                        "script",
+                        "command",
+                        "kind",
+                        "args",
+                        "env",
+                        "8000",
+                    ]
                 ),
                 inner,
                 max_size=4,
