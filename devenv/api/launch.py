@@ -109,6 +109,6 @@ def _wait_for_other(state: str, deadline: float) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """Only what finds programs: everything else comes with each request, from the client that made it."""
-    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV")
+    """Only what finds programs, and the keys of hosts: everything else comes with each request, from its client."""
+    keep = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "VIRTUAL_ENV", "SSH_AUTH_SOCK")
     return {name: os.environ[name] for name in keep if name in os.environ}

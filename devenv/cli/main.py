@@ -34,6 +34,7 @@ VERBS = {
     "configs": "configs",
     "compose": "compose",
     "ls": "ls",
+    "host": "host",
     "stop": "stop",
     "start": "start",
     "rebuild": "rebuild",
@@ -100,6 +101,8 @@ def dispatch(argv: "list[str]") -> int:
         verb = __import__(f"devenv.cli.verbs.{VERBS[name]}", fromlist=["VERB"]).VERB
         values = verb.parse(argv[1:])
         as_json = bool(values.get("json"))  # a program's own --json is none of ours
+        if values.get("engine_host"):
+            os.environ["DEVENV_HOST"] = values["engine_host"]  # as if it had been there
         if values.get("help"):
             sys.stdout.write(verb.help())
             return 0

@@ -41,6 +41,9 @@ COMMON = (
     Option("-h --help", "this help"),
 )
 
+HOST = Option("--host", "the machine: a name of `devenv host`, or USER@HOST", "text", "HOST", key="engine_host")
+"""Of verbs that may be the first ones of an environment. Later ones find it; DEVENV_HOST says the same for all."""
+
 
 class Verb:
     """One verb of the command line.

@@ -43,6 +43,9 @@ def environment(snapshot: "dict[str, Any]") -> str:
     if view.get("others"):
         place = os.path.relpath(view["config_file"], view["local_folder"])
         lines.append(_row("config", f"{place} (one of {len(view['others']) + 1}; devenv configs)"))
+    if view.get("host"):
+        away = f" ({view['round_trip'] * 1000:.1f} ms away)" if view.get("round_trip") is not None else ""
+        lines.append(_row("host", f"{view['host']}{away}"))
     lines.append(_row("folder", f"{view['local_folder']} -> {view['workspace_folder'] or '-'}"))
     if view["remote_user"]:
         lines.append(_row("user", view["remote_user"]))

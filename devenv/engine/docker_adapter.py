@@ -62,9 +62,20 @@ class DockerEngine:
 
         Raises `EngineMissing`, `EngineDenied`, `EngineError`.
         """
-        endpoint = resolve(env)
+        return await cls.open(resolve(env), env, timeout=timeout)
+
+    @classmethod
+    async def open(cls, endpoint: Endpoint, env: Mapping[str, str], *, timeout: float = 60.0) -> DockerEngine:
+        """The engine at an address, for a client with this environment; raises as `connect`."""
+        if endpoint.url.startswith("ssh://"):
+            raise EngineError(f"{endpoint.shown} has no connection yet", "use `devenv`, which makes one")
         api = await asyncio.to_thread(sdk.dial, endpoint, timeout)
         return cls(endpoint, api, DockerCli(endpoint, env), env)
+
+    @property
+    def api_version(self) -> str:
+        """What is spoken with it: "1.41"."""
+        return str(self._api.api_version)
 
     def for_client(self, env: Mapping[str, str]) -> DockerEngine:
         """The same engine and connection for another client: its own credentials, proxies and build settings."""
@@ -98,6 +109,7 @@ class DockerEngine:
         return snapshots.info(
             raw,
             endpoint=self.endpoint.url,
+            remote=self.endpoint.remote,
             api_version=str(self._api.api_version),
             has_buildx=self._cli.plugin("buildx"),
             has_compose=self._cli.plugin("compose"),
@@ -242,7 +254,8 @@ class DockerEngine:
             raise
         except EngineError as error:
             snapshot = await self.inspect(container)
-            for address, port in published_loopback(snapshot.raw) if snapshot is not None else ():
+            here = snapshot is not None and not self.endpoint.remote
+            for address, port in published_loopback(snapshot.raw) if snapshot is not None and here else ():
                 if (who := holder(address, port)) is not None:
                     raise PortTaken(
                         f"port {port} of this machine, which the container publishes, is taken by {who}",

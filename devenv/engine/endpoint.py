@@ -1,7 +1,8 @@
 """Which engine a client means, read from the client's own environment as the `docker` command reads it.
 
 Order: DOCKER_HOST, DOCKER_CONTEXT, `currentContext` of the client's config.json, the default socket.
-No connection is made here, and the supervisor's own environment is never looked at.
+No connection is made here, and the supervisor's own environment is never looked at. What devenv has beyond that, its
+own names of hosts and the connections to them, is in devenv.hosts.
 """
 
 from __future__ import annotations
@@ -23,10 +24,22 @@ DEFAULT_URL = "unix:///var/run/docker.sock"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Endpoint:
-    url: str  # unix:///path, tcp://host:port
+    url: str  # unix:///path, tcp://host:port; ssh://... until devenv.hosts has a socket that leads there
     source: str  # for people: "DOCKER_HOST", "context NAME", "default"
     tls_dir: str = ""  # folder with ca.pem, cert.pem, key.pem; "" without TLS
     tls_verify: bool = False
+    ssh: str = ""  # the destination whose connection carries `url`, a socket of this machine
+    name: str = ""  # what the host is called by whoever asked for it
+
+    @property
+    def remote(self) -> bool:
+        """Whether the engine is another machine's: no folder of this one can be mounted there."""
+        return not self.url.startswith("unix://") or bool(self.ssh)
+
+    @property
+    def shown(self) -> str:
+        """The address for people."""
+        return self.ssh or self.url
 
     @property
     def socket_path(self) -> str | None:
@@ -46,12 +59,21 @@ def resolve(env: Mapping[str, str]) -> Endpoint:
         tls = bool(env.get("DOCKER_TLS_VERIFY"))
         folder = config_dir(env)
         tls_dir = (env.get("DOCKER_CERT_PATH") or (str(folder) if folder else "")) if tls else ""
-        return _checked(Endpoint(host, "DOCKER_HOST", tls_dir, tls))
+        return checked(Endpoint(host, "DOCKER_HOST", tls_dir, tls))
     folder = config_dir(env)
     name = env.get("DOCKER_CONTEXT") or (_current_context(folder) if folder else "")
     if not name or name == "default" or folder is None:
         return Endpoint(DEFAULT_URL, "default")
-    return _checked(_from_context(folder, name))
+    return of_context(folder, name)
+
+
+def of_context(folder: pathlib.Path, name: str) -> Endpoint:
+    """The engine of a Docker context; `folder` is the client's configuration folder. Raises `EngineError`."""
+    return checked(_from_context(folder, name))
+
+
+def has_context(folder: pathlib.Path, name: str) -> bool:
+    return _meta_file(folder, name).is_file()
 
 
 def _current_context(folder: pathlib.Path) -> str:
@@ -64,8 +86,7 @@ def _current_context(folder: pathlib.Path) -> str:
 
 
 def _from_context(folder: pathlib.Path, name: str) -> Endpoint:
-    digest = hashlib.sha256(name.encode()).hexdigest()
-    meta_file = folder / "contexts" / "meta" / digest / "meta.json"
+    meta_file = _meta_file(folder, name)
     try:
         meta: Any = json.loads(meta_file.read_text(encoding="utf-8"))
         docker = meta["Endpoints"]["docker"]
@@ -78,18 +99,23 @@ def _from_context(folder: pathlib.Path, name: str) -> Endpoint:
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EngineError(f"Docker context {name!r} cannot be read: {error}", f"see {meta_file}") from error
-    tls_dir = folder / "contexts" / "tls" / digest / "docker"
+    tls_dir = folder / "contexts" / "tls" / meta_file.parent.name / "docker"
     has_tls = tls_dir.is_dir()
     return Endpoint(url, f"context {name}", str(tls_dir) if has_tls else "", has_tls and not skip_verify)
 
 
-def _checked(endpoint: Endpoint) -> Endpoint:
-    if endpoint.url.startswith(("unix://", "tcp://", "http://", "https://")):
+def _meta_file(folder: pathlib.Path, name: str) -> pathlib.Path:
+    return folder / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest() / "meta.json"
+
+
+def checked(endpoint: Endpoint) -> Endpoint:
+    """Raises `EngineError` for a kind of address that is not supported."""
+    if endpoint.url.startswith(("unix://", "tcp://", "http://", "https://", "ssh://")):
         return endpoint
     kind = endpoint.url.split(":", 1)[0]
     raise EngineError(
-        f"not supported yet: an engine reached by {kind} ({endpoint.source})",
-        "use a unix socket or a tcp address",
+        f"not supported: an engine reached by {kind} ({endpoint.source})",
+        "use a unix socket, or an ssh or tcp address",
     )
 
 
@@ -117,6 +143,13 @@ def client_environment(endpoint: Endpoint, env: Mapping[str, str]) -> dict[str, 
 
 def unreachable(endpoint: Endpoint, error: BaseException) -> EngineError:
     """The one answer to "the engine cannot be spoken to": no right to its socket, or nobody behind it."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    if endpoint.ssh or endpoint.name:
+        return EngineMissing(
+            f"the engine of {endpoint.shown} does not answer ({endpoint.source}): {reason}",
+            f"see what is wrong: devenv host check {endpoint.name or endpoint.shown}",
+            details={"endpoint": endpoint.shown},
+        )
     if isinstance(error, PermissionError) or getattr(error, "errno", None) in (errno.EACCES, errno.EPERM):
         where = endpoint.socket_path or endpoint.url
         group = _group(where)
@@ -131,7 +164,6 @@ def unreachable(endpoint: Endpoint, error: BaseException) -> EngineError:
     if _is_podmans(endpoint):
         roots = (endpoint.socket_path or "").startswith(("/run/podman/", "/var/run/podman/"))
         start = f"{'sudo systemctl' if roots else 'systemctl --user'} start podman.socket"
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return EngineMissing(
         f"no container engine answers at {endpoint.url} ({endpoint.source}): {reason}",
         f"start it (`{start}`), or name another with DOCKER_HOST",

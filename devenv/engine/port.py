@@ -37,6 +37,7 @@ class EngineInfo:
     cpus: int
     memory: int  # bytes
     raw: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    remote: bool = False  # the address is a socket of this machine that leads to another one
 
     @property
     def is_podman(self) -> bool:
@@ -50,7 +51,7 @@ class EngineInfo:
 
     @property
     def is_local_socket(self) -> bool:
-        return self.endpoint.startswith("unix://")
+        return self.endpoint.startswith("unix://") and not self.remote
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -59,7 +59,15 @@ def image(raw: Mapping[str, Any]) -> ImageSnapshot:
     )
 
 
-def info(raw: Mapping[str, Any], *, endpoint: str, api_version: str, has_buildx: bool, has_compose: bool) -> EngineInfo:
+def info(
+    raw: Mapping[str, Any],
+    *,
+    endpoint: str,
+    api_version: str,
+    has_buildx: bool,
+    has_compose: bool,
+    remote: bool = False,
+) -> EngineInfo:
     """From `GET /info`."""
     security = tuple(raw.get("SecurityOptions") or ())
     names = {dict(part.partition("=")[::2] for part in option.split(",")).get("name", "") for option in security}
@@ -79,6 +87,7 @@ def info(raw: Mapping[str, Any], *, endpoint: str, api_version: str, has_buildx:
         cpus=int(raw.get("NCPU") or 0),
         memory=int(raw.get("MemTotal") or 0),
         raw=raw,
+        remote=remote,
     )
 
 

@@ -87,14 +87,15 @@ class Forwarder:
             self._decide()
             self._change()
 
-    def set_container(self, container: ContainerSnapshot) -> None:
-        """Tells which ports the engine publishes, and whether the container has a network of its own.
+    def set_container(self, container: ContainerSnapshot, *, here: bool = True) -> None:
+        """Tells which ports the engine publishes, and whether the container has a network of its own. Of an engine that
+        is not `here`, neither counts: its machine's ports are not this one's.
 
         Configured ports are bound from the first container or link on: before, their numbers may be needed by the
         engine itself, to publish them.
         """
-        self._published = published_ports(container)
-        self._direct = container.network_mode == "host"
+        self._published = published_ports(container) if here else {}
+        self._direct = here and container.network_mode == "host"
         self._openings.container(f"{container.id} {container.started_at}")
         self._wake()
         for forward in self._forwards.values():

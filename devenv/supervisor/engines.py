@@ -3,32 +3,78 @@
 from __future__ import annotations
 
 import asyncio
+import pathlib
 from collections.abc import Callable
 
 from devenv.api.context import ClientContext
 from devenv.engine.docker_adapter import DockerEngine
-from devenv.engine.endpoint import resolve
+from devenv.engine.endpoint import Endpoint
+from devenv.hosts import destination, failures
+from devenv.hosts.choose import Chooser, sockets_folder
+from devenv.hosts.connection import Connection, Connections
+from devenv.hosts.version import is_too_old
 
 
 class Engines:
-    """`on_new` is told of each engine that is met for the first time, so that its events can be followed."""
+    """`on_new` is told of each engine that is met for the first time, so that its events can be followed.
 
-    def __init__(self, on_new: Callable[[DockerEngine], None]) -> None:
+    Concurrency: engines are connected to one by one for each address; one that does not answer holds up nobody else.
+    """
+
+    def __init__(self, state: pathlib.Path, on_new: Callable[[DockerEngine], None]) -> None:
+        self.chooser = Chooser(sockets_folder(state))
+        self.connections = Connections()
         self._on_new = on_new
         self._connected: dict[str, DockerEngine] = {}
-        self._lock = asyncio.Lock()
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    def endpoint(self, ctx: ClientContext) -> Endpoint:
+        """The address that the client means; nothing is connected. Raises what `Chooser.endpoint` does."""
+        return self.chooser.endpoint(ctx.env)
+
+    def connection(self, endpoint: Endpoint) -> Connection | None:
+        """What carries the address; None where nothing has to."""
+        path = endpoint.socket_path
+        if not endpoint.ssh or path is None:
+            return None
+        return self.connections.to(destination.parse(endpoint.ssh), pathlib.Path(path))
+
+    def round_trip(self, endpoint: Endpoint) -> float | None:
+        """Seconds, where they are known."""
+        found = self.connections.at(endpoint.socket_path)
+        return found.round_trip if found is not None and found.connected else None
+
+    def holds(self, endpoint: Endpoint) -> bool:
+        return endpoint.url in self._connected
 
     async def engine_for(self, ctx: ClientContext) -> DockerEngine:
         """Raises EngineMissing, EngineDenied and EngineError; a later call may succeed."""
-        endpoint = resolve(ctx.env)
-        async with self._lock:
+        return await self.engine_at(self.endpoint(ctx), ctx)
+
+    async def engine_at(self, endpoint: Endpoint, ctx: ClientContext) -> DockerEngine:
+        """As `engine_for`, of a given address."""
+        carrier = self.connection(endpoint)
+        if carrier is not None:
+            await carrier.ready(ctx.env)
+        async with self._locks.setdefault(endpoint.url, asyncio.Lock()):
             engine = self._connected.get(endpoint.url)
             if engine is None:
-                engine = await DockerEngine.connect(ctx.env)
+                engine = await DockerEngine.open(endpoint, ctx.env)
+                if endpoint.name and is_too_old(engine.api_version):
+                    info = await engine.info()
+                    await engine.close()
+                    raise failures.too_old(endpoint.shown, info.version, info.api_version)
                 self._connected[endpoint.url] = engine
                 self._on_new(engine)
         return engine.for_client(ctx.env)
 
+    async def let_go(self, endpoint: Endpoint) -> None:
+        """Stops trying to reach a host that nothing here is on."""
+        path = endpoint.socket_path
+        if endpoint.ssh and path is not None and not self.holds(endpoint):
+            await self.connections.drop(pathlib.Path(path))
+
     async def close(self) -> None:
         for engine in self._connected.values():
             await engine.close()
+        await self.connections.close()

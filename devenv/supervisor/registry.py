@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import logging
 import os
 import pathlib
 import time
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from devcontainer import discover
 from devcontainer.merge import Merged, merge
@@ -16,13 +18,16 @@ from devenv.api.context import ClientContext
 from devenv.api.messages import Args
 from devenv.config import DevenvConfig
 from devenv.engine.docker_adapter import DockerEngine
-from devenv.engine.endpoint import resolve, same_place
+from devenv.engine.endpoint import Endpoint, same_place
 from devenv.engine.port import ContainerSnapshot
 from devenv.environment import settings
 from devenv.environment.environments import Environments
 from devenv.environment.target import Choice, Target
 from devenv.errors import ConfigError, DevenvError, Refused
 from devenv.forward.handover import Listener
+from devenv.hosts.book import LOCAL, Book
+from devenv.hosts.choose import VARIABLE as HOST_VARIABLE
+from devenv.hosts.places import Places
 from devenv.supervisor.background import Background
 from devenv.supervisor.choices import Choices
 from devenv.supervisor.engines import Engines
@@ -68,8 +73,9 @@ class Registry:
         inherited: dict[str, list[Listener]] | None = None,
     ) -> None:
         self.state = state
-        self._engines = Engines(self._on_engine)
-        self.environments = Environments(self._engines.engine_for, state, owner, time.time, version=VERSION)
+        self.engines = Engines(state, self._on_engine)
+        self.places = Places(state)
+        self.environments = Environments(self.engines.engine_for, state, owner, time.time, version=VERSION)
         self._inherited = dict(inherited or {})  # a predecessor's listening sockets, until their environment is held
         self._retired = False
         self._benches: dict[str, Workbench] = {}
@@ -155,7 +161,7 @@ class Registry:
         async with self._looking.setdefault(target.key, asyncio.Lock()):
             bench = self._benches.get(target.key)
             if bench is None:
-                engine = await self._engines.engine_for(ctx)
+                engine = await self.engines.engine_for(ctx)
                 bench = self.hold(target, engine)
             else:
                 await self._on_asked_engine(bench, ctx)
@@ -169,16 +175,12 @@ class Registry:
 
     async def _on_asked_engine(self, bench: Workbench, ctx: ClientContext) -> None:
         """A client that names another engine must not be shown, or change, what is on this one."""
-        asked = resolve(ctx.env)
-        if same_place(asked.url, bench.engine_name):
+        asked = self.engines.endpoint(ctx)
+        if same_place(asked.url, bench.endpoint.url):
             return
         if bench.container is not None:
-            raise Refused(
-                f"{bench.target.name} is on the engine {bench.engine_name}; {asked.source} names {asked.url}",
-                "set DOCKER_HOST to that engine, or take the environment down there first",
-            )
-        engine = await self._engines.engine_for(ctx)
-        bench.engine, bench.engine_name = engine, engine.endpoint.url
+            raise _elsewhere(bench, asked)
+        bench.use_engine(await self.engines.engine_for(ctx))
 
     async def _look(self, bench: Workbench) -> None:
         """Whether there is a container by now: another tool may have made one."""
@@ -192,13 +194,43 @@ class Registry:
 
     async def engine_for(self, ctx: ClientContext) -> DockerEngine:
         """The engine that the client means."""
-        return await self._engines.engine_for(ctx)
+        return await self.engines.engine_for(ctx)
+
+    def placed(self, args: Args, ctx: ClientContext) -> ClientContext:
+        """The client with the host that its folder's environment is on, where it names none itself."""
+        if ctx.env.get(HOST_VARIABLE):
+            return ctx
+        root = os.path.normpath(self._root_of_known(args, ctx) or self.root_of(args, ctx))
+        place = self.places.get(root)
+        if place is not None:
+            name = place.name(self.engines.chooser.book(ctx.env)) if place.asked != LOCAL else LOCAL
+        elif any(b.container and not b.endpoint.remote and b.target.local_folder == root for b in self.all()):
+            name = LOCAL  # what is here stays here, whatever the default for new ones is
+        else:
+            return ctx
+        return dataclasses.replace(ctx, env={**ctx.env, HOST_VARIABLE: name})
+
+    def _root_of_known(self, args: Args, ctx: ClientContext) -> str:
+        """Of what was asked for before in the same words; "" else. Looks at no file."""
+        known = self._found.get((args.folder or ctx.cwd, args.config, repr(None)))
+        return known.target.local_folder if known is not None else ""
+
+    def settle(self, bench: Workbench, ctx: ClientContext) -> None:
+        """The environment is brought up where the client has said: there it is from now on."""
+        self.places.put(bench.target.local_folder, self.engines.endpoint(ctx))
+
+    def leave(self, bench: Workbench) -> None:
+        """It was taken down: where the next one of this folder is to be is open again."""
+        folder = bench.target.local_folder
+        if not any(b.container and b is not bench and b.target.local_folder == folder for b in self.all()):
+            self.places.drop(folder)
 
     def hold(self, target: Target, engine: DockerEngine) -> Workbench:
         """A workbench for a target that has none yet. What its files say of ports follows with its container."""
         folder = self.state / "envs" / target.key
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         bench = Workbench(target, engine, folder)
+        bench.distance = lambda: self.engines.round_trip(bench.endpoint)
         self._benches[target.key] = bench
         if listeners := self._inherited.pop(target.key, None):
             bench.forwarder.adopt(listeners)
@@ -218,7 +250,7 @@ class Registry:
         url = engine.endpoint.url
         async for event in engine.events():
             for bench in self.all():
-                if bench.engine_name == url:
+                if bench.endpoint.url == url:
                     try:
                         await bench.on_event(event)
                     except DevenvError as error:
@@ -248,13 +280,33 @@ class Registry:
             known = self._merged[target.key] = _Merged(target, container, merged)
         return known.merged
 
+    def elsewhere(self, ctx: ClientContext) -> list[ClientContext]:
+        """The client once for each host on which an environment is remembered."""
+        try:
+            book = self.engines.chooser.book(ctx.env)
+        except ConfigError as error:
+            log.warning("the hosts are not known: %s", error)
+            book = Book(pathlib.Path())
+        names = dict.fromkeys(place.name(book) for place in self.places.all())
+        return [dataclasses.replace(ctx, env={**ctx.env, HOST_VARIABLE: name}) for name in names]
+
+    def when_back(self, ctx: ClientContext, again: Callable[[ClientContext], Coroutine[Any, Any, None]]) -> None:
+        """Once more, when the client's host is connected; nothing where no connection is kept."""
+        with contextlib.suppress(DevenvError):  # what is wrong with its name has been told
+            connection = self.engines.connection(self.engines.endpoint(ctx))
+            if connection is not None:
+                connection.when_back(lambda: self._start(again(ctx), "restore"))
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._background.start(work, name)
+
     async def restore(self, ctx: ClientContext) -> list[Workbench]:
-        """After a start: every environment of ours whose container runs is held again."""
+        """After a start: every environment of ours whose container runs on the client's engine is held again."""
         restored = []
         for target, container, user, workspace, adopted in await self.environments.restorable(ctx):
             bench = self._benches.get(target.key)
             if bench is None:
-                bench = self.hold(target, await self._engines.engine_for(ctx))
+                bench = self.hold(target, await self.engines.engine_for(ctx))
             if bench.container is None:  # also one that a client has just asked for, and that is still being looked up
                 await bench.adopt(container, user, workspace, adopted=adopted)
             restored.append(bench)
@@ -278,7 +330,24 @@ class Registry:
         await self._background.close()
         for bench in self.all():
             await bench.close()
-        await self._engines.close()
+        await self.engines.close()
+
+
+def _elsewhere(bench: Workbench, asked: Endpoint) -> Refused:
+    """The two places by the names that people gave them."""
+    name, here = bench.target.name, bench.endpoint
+    if not here.name and not asked.name:
+        return Refused(
+            f"{name} is on the engine {here.shown}; {asked.source} names {asked.shown}",
+            "set DOCKER_HOST to that engine, or take the environment down there first",
+        )
+    there = here.name or (here.shown if here.remote else LOCAL)
+    wanted = asked.name or (asked.shown if asked.remote else LOCAL)
+    return Refused(
+        f"{name} is on {there}, and {asked.source} names {wanted}",
+        f"work with it there (drop --host and {HOST_VARIABLE}), or take it down first: devenv down --host {there}",
+        details={"host": there},
+    )
 
 
 def _stamp(paths: Iterable[str]) -> Stamp:

@@ -32,11 +32,18 @@ Handler = Callable[[Any, ClientContext, Connection], Awaitable[Any]]
 """(typed arguments, client, connection) -> result; None when the handler has ended the connection itself."""
 
 
+Place = Callable[[str, Args, ClientContext], ClientContext]
+"""(verb, arguments, client) -> the client, with what is remembered for its project."""
+
+
 class Server:
     """Serves one listening unix socket. `verbs`: name -> (argument type, handler)."""
 
-    def __init__(self, verbs: dict[str, tuple[type[Args], Handler]]) -> None:
+    def __init__(
+        self, verbs: dict[str, tuple[type[Args], Handler]], place: Place = lambda verb, args, ctx: ctx
+    ) -> None:
         self._verbs = verbs
+        self._place = place
         self._request = msgspec.json.Decoder(Request)
         self._clients: dict[asyncio.Task[None], str] = {}  # with the verb
         self._listening: asyncio.Server | None = None
@@ -146,7 +153,7 @@ class Server:
             raise UsageError(f"{request.verb}: {error}") from error
         sent = request.context
         context = ClientContext(sent.cwd, sent.umask, sent.env, sent.uid, sent.rows, sent.columns, sent.asides)
-        return await handler(args, context, connection)
+        return await handler(args, self._place(request.verb, args, context), connection)
 
 
 def _one(error: BaseException) -> BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 import pathlib
@@ -14,6 +15,8 @@ from devenv.api.context import ClientContext
 from devenv.debug.cache import DebugpyCache
 from devenv.errors import DevenvError
 from devenv.forward.handover import Listener
+from devenv.hosts.book import LOCAL
+from devenv.hosts.choose import VARIABLE as HOST_VARIABLE
 from devenv.profile.cache import ToolCache
 from devenv.supervisor.bring_up import BringUp
 from devenv.supervisor.door import Door
@@ -34,6 +37,7 @@ from devenv.supervisor.verbs.debug_sessions import DebugSessionVerbs
 from devenv.supervisor.verbs.dropin import DropinVerbs
 from devenv.supervisor.verbs.environment import EnvironmentVerbs
 from devenv.supervisor.verbs.fronts import FrontVerbs
+from devenv.supervisor.verbs.hosts import HostVerbs
 from devenv.supervisor.verbs.ide import IdeVerbs
 from devenv.supervisor.verbs.images import ImageVerbs
 from devenv.supervisor.verbs.ports import PortVerbs
@@ -46,6 +50,8 @@ from devenv.supervisor.workbench import Workbench
 
 log = logging.getLogger("devenv.supervisor")
 
+
+_PLACELESS = ("ls", "host", "supervisor", "hand-over")  # verbs of no project
 
 _UNCLAIMED = 15.0  # seconds after which a predecessor's listener that no forward wants is closed
 
@@ -75,12 +81,20 @@ class Supervisor:
     async def _restore(self) -> None:
         """Environments that ran when the last supervisor ended are taken over, ports first of all."""
         ctx = ClientContext("/", 0o022, dict(os.environ), os.getuid())
+        here = dataclasses.replace(ctx, env={**ctx.env, HOST_VARIABLE: LOCAL})
+        async with asyncio.TaskGroup() as group:
+            # One for each host: what cannot be reached, or is slow, holds up nobody.
+            every = [group.create_task(self._restore_from(one)) for one in (here, *self._registry.elsewhere(ctx))]
+            await asyncio.wait(every, timeout=_UNCLAIMED)
+            self._registry.drop_inherited()
+
+    async def _restore_from(self, ctx: ClientContext) -> None:
         try:
             for bench in await self._registry.restore(ctx):
                 bench.start(self._reconnect(bench), "restore")
-            self._registry.drop_inherited()
         except DevenvError as error:
-            log.warning("what ran before is not taken over: %s", error)
+            log.warning("[host=%s] what ran before is not taken over: %s", ctx.env.get(HOST_VARIABLE), error)
+            self._registry.when_back(ctx, self._restore_from)
         except Exception:
             log.exception("the restore failed")
 
@@ -117,6 +131,7 @@ def build(state: pathlib.Path, lock: int, inherited: dict[str, list[Listener]] |
     configurations = ConfigurationVerbs(registry)
     compose = ComposeVerbs(registry)
     images = ImageVerbs(registry)
+    hosts = HostVerbs(registry)
     fronts = FrontVerbs(registry, environment)
     stop: list[Callable[[], None]] = []
     watch = WatchVerbs(registry, live, lambda: stop[0]())
@@ -136,6 +151,7 @@ def build(state: pathlib.Path, lock: int, inherited: dict[str, list[Listener]] |
         "dropin-exec": (dropin_messages.DropinExecArgs, dropin.exec),
         "dropin-remove": (dropin_messages.DropinArgs, dropin.remove),
         "ls": (messages.LsArgs, environment.ls),
+        "host": (messages.HostArgs, hosts.host),
         "init": (messages.InitArgs, environment.init),
         "exec": (messages.ExecArgs, processes.exec),
         "shell": (messages.ExecArgs, processes.shell),
@@ -174,7 +190,7 @@ def build(state: pathlib.Path, lock: int, inherited: dict[str, list[Listener]] |
         "build-log": (messages.LogsArgs, watch.build_log),
         "container-log": (messages.LogsArgs, watch.container_log),
     }
-    server = Server(verbs)
+    server = Server(verbs, lambda verb, args, ctx: ctx if verb in _PLACELESS else registry.placed(args, ctx))
     handover.server = server
     stop.append(server.stopping.set)
     return Supervisor(server, registry, live, handover)

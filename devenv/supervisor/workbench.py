@@ -11,7 +11,7 @@ import contextlib
 import logging
 import pathlib
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from devenv.api.views import DriftView
@@ -51,7 +51,8 @@ class Workbench:
     def __init__(self, target: Target, engine: DockerEngine, folder: pathlib.Path) -> None:
         self.target = target
         self.engine: Engine = engine
-        self.engine_name = engine.endpoint.url
+        self.endpoint = engine.endpoint
+        self.distance: Callable[[], float | None] = lambda: None  # seconds to the engine's machine and back
         self.folder = folder
         self.changes = Changes()
         self.forwarder = Forwarder(
@@ -86,6 +87,10 @@ class Workbench:
         self._opening: dict[str, asyncio.Lock] = {}
         self._background = Background(f"env={target.key}")
         self.usage: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None  # two `stats`, older first
+
+    def use_engine(self, engine: DockerEngine) -> None:
+        """Another one from now on: nothing of this environment is on the one before."""
+        self.engine, self.endpoint = engine, engine.endpoint
 
     # --- the container ---
 
@@ -175,7 +180,7 @@ class Workbench:
             container = self.require_running()
             if self.no_python:
                 raise NoPython(self.no_python, "exec, shell, logs and ports work without it")
-            self.forwarder.set_container(container)
+            self.forwarder.set_container(container, here=not self.endpoint.remote)
             try:
                 link = await open_link(
                     self.engine,

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Images for the tests, made on this machine: no registry is asked. Built once; current ones are kept.
 #
-#   tests/rig/images.sh [GROUP...]     base, torch, old, editors; no argument: all of them
+#   tests/rig/images.sh [GROUP...]     base, torch, old, editors, remote; no argument: all of them
 #
 # | image                          | what it is                                                           |
 # |--------------------------------|----------------------------------------------------------------------|
@@ -15,6 +15,7 @@
 # | devenv-rig/python:3.14         | Debian's unstable suite (old)                                         |
 # | devenv-rig/python:3.6, 3.13    | Debian 12 with pyenv's 3.6 and 3.13, where this machine has them (old) |
 # | devenv-rig/editors             | Debian 13: Neovim, Emacs with dape, Helix; a machine's own are too old |
+# | devenv-rig/remote:20, :26      | another machine: sshd and Debian 12's or 13's Docker engine (remote)  |
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -136,6 +137,38 @@ build_editors() {
   rm -f "$sources"
 }
 
+build_remote() {
+  local sources
+  sources=$(mktemp --suffix=.sources)
+  sources_for bookworm >"$sources"
+  build_box 20 bookworm "$sources" docker.io
+  sources_for trixie >"$sources"
+  build_box 26 trixie "$sources" docker.io docker-cli
+  rm -f "$sources"
+}
+
+# build_box MAJOR SUITE SOURCES PACKAGE...
+build_box() {
+  local ref=devenv-rig/remote:$1 system=devenv-rig/remote-system:$1 suite=$2 sources=$3 folder key
+  shift 3
+  DEVENV_SETUP_SUITE=$suite DEVENV_SETUP_SOURCES=$sources "$base_image" distro "$system" \
+    openssh-server iptables iproute2 procps ca-certificates "$@"
+  key=$(cat "$here/remote/box.sh" - <<<"$(id_of "$system")" | sha256sum | cut -c1-16)
+  if [ "$(label_of "$ref")" = "$key" ]; then
+    say "$ref is there"
+    return
+  fi
+  folder=$(mktemp -d)
+  cp "$here/remote/box.sh" "$folder/"
+  printf '%s\n' "FROM $system" 'COPY box.sh /usr/local/sbin/box' \
+    'RUN useradd --create-home --uid 1000 --shell /bin/bash --groups docker dev && rm -f /etc/ssh/ssh_host_*' \
+    'RUN useradd --create-home --uid 1001 --shell /bin/bash outsider' \
+    'VOLUME /var/lib/docker' 'CMD ["/usr/local/sbin/box"]' "LABEL devenv.image-key=$key" >"$folder/Dockerfile"
+  docker build --quiet --network none --tag "$ref" "$folder" >/dev/null
+  rm -rf "$folder"
+  say "built $ref"
+}
+
 # build_from_pyenv VERSION: an interpreter that no supported distribution has any more.
 build_from_pyenv() {
   local ref=devenv-rig/python:$1 found folder
@@ -159,13 +192,14 @@ build_from_pyenv() {
   say "built $ref ($(docker run --rm --network none "$ref" python3 -V))"
 }
 
-[ "$#" -gt 0 ] || set -- base torch old editors
+[ "$#" -gt 0 ] || set -- base torch old editors remote
 for group in "$@"; do
   case "$group" in
     base) build_base ;;
     torch) build_torch ;;
     old) build_old ;;
     editors) build_editors ;;
-    *) echo "usage: $0 [base|torch|old|editors]..." >&2; exit 2 ;;
+    remote) build_remote ;;
+    *) echo "usage: $0 [base|torch|old|editors|remote]..." >&2; exit 2 ;;
   esac
 done

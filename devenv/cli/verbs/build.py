@@ -1,7 +1,7 @@
 """`devenv build`: an image that carries its dev container configuration."""
 
 from devenv.cli.narrate import Narrator
-from devenv.cli.options import Option, Verb
+from devenv.cli.options import HOST, Option, Verb
 from devenv.cli.verbs import emit, request
 from devenv.cli.verbs.up import trusting
 
@@ -19,6 +19,7 @@ _OPTIONS = (
     Option("--no-cache", "build every step again"),
     Option("--pull", "ask the registry for newer base images"),
     Option("--frozen", "fail unless the lockfile of features is there and holds"),
+    HOST,
     Option("--trust", "allow what this repository does on the machine itself, once and for all"),
     Option("-v --verbose", "show every line of the build"),
 )
@@ -26,7 +27,7 @@ _OPTIONS = (
 
 def run(values: "dict[str, Any]") -> int:
     narrator = Narrator(as_json=bool(values.get("json")), verbose=bool(values.get("verbose")))
-    passed = {option.key: values.get(option.key) for option in _OPTIONS if option.key != "verbose"}
+    passed = {option.key: values.get(option.key) for option in _OPTIONS if option.key not in ("verbose", HOST.key)}
     try:
         result = trusting("build", request(values, **passed), narrator)
     finally:

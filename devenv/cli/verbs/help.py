@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 GROUPS = (
-    ("environment", ("up", "status", "ls", "configs", "stop", "start", "rebuild", "down", "compose", "init")),
+    ("environment", ("up", "status", "ls", "host", "configs", "stop", "start", "rebuild", "down", "compose", "init")),
     ("work", ("exec", "shell", "run", "debug", "test", "tui")),
     ("runs", ("runs", "logs", "attach", "kill", "rerun", "stack", "profile")),
     ("ports and services", ("ports", "forward", "services", "open")),

@@ -1,7 +1,7 @@
 """`devenv status`: one environment on one page."""
 
 from devenv.cli import render, wire
-from devenv.cli.options import Verb
+from devenv.cli.options import HOST, Verb
 from devenv.cli.verbs import emit, request
 
 TYPE_CHECKING = False
@@ -14,4 +14,4 @@ def run(values: "dict[str, Any]") -> int:
     return emit(values, result, render.environment(result))
 
 
-VERB = Verb("status", "Shows the environment: state, image, Python, link, runs, services, what differs.", run)
+VERB = Verb("status", "Shows the environment: state, image, Python, link, runs, services, what differs.", run, (HOST,))

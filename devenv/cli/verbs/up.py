@@ -5,7 +5,7 @@ import sys
 
 from devenv.cli import render, wire
 from devenv.cli.narrate import Narrator
-from devenv.cli.options import Option, Verb
+from devenv.cli.options import HOST, Option, Verb
 from devenv.cli.verbs import emit, request
 from devenv.cli.which import somebody
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 OPTIONS = (
+    HOST,
     Option("--trust", "allow this repository's commands on the host (initializeCommand), once and for all"),
     Option("--tier", "force the link: direct or stream (default: the better one)", "text", "TIER"),
     Option("-v --verbose", "show every line of a build"),
@@ -27,7 +28,7 @@ OPTIONS = (
     Option("--dotfiles", "a repository of personal settings for the new container", "text", "REPOSITORY"),
 )
 
-_PASSED = tuple(option.key for option in OPTIONS if option.key != "verbose")
+_PASSED = tuple(option.key for option in OPTIONS if option.key not in ("verbose", HOST.key))
 
 
 def bring_up(values: "dict[str, Any]", verb: str, **extra: "Any") -> int:

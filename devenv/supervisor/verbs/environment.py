@@ -15,7 +15,8 @@ from devenv.api.sentences import pending
 from devenv.api.views import EnvironmentView, EnvStatus, RunView
 from devenv.environment import adopt, settings
 from devenv.environment.plan import Hooks, Lock, UpOptions
-from devenv.errors import DevenvError, LiveRuns, NotFound, NotUp, Refused, UsageError
+from devenv.errors import DevenvError, EngineMissing, LiveRuns, NotFound, NotUp, Refused, UsageError
+from devenv.hosts.choose import VARIABLE as HOST_VARIABLE
 from devenv.lifecycle.dotfiles import Dotfiles
 from devenv.link.port import Tier
 from devenv.supervisor.bring_up import BringUp, Manner
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from devenv.environment.infer.proposal import Proposal
 
 
+_PATIENCE = 10.0  # seconds for a host that does not answer, in a list
 _DURATION = re.compile(r"[0-9]+[smh]?\Z", re.ASCII)
 
 
@@ -122,6 +124,7 @@ class EnvironmentVerbs:
             bench.runs.clear()
             await asyncio.to_thread(profiles_of(bench).clear)
         self._registry.forget_paths()
+        self._registry.leave(bench)
         sentence = f"{bench.target.name} {'is gone' if gone else 'has no container'}"
         return {"ended": ended, "sentence": sentence, "notes": []}
 
@@ -178,8 +181,33 @@ class EnvironmentVerbs:
         return without_secrets(self._live.snapshot(bench))
 
     async def ls(self, args: LsArgs, ctx: ClientContext, connection: Connection) -> Any:
+        """Of the engine that the client means and, where it names none, of every host that is remembered."""
+        places = [ctx] if ctx.env.get(HOST_VARIABLE) else [ctx, *self._registry.elsewhere(ctx)]
+        listed = await asyncio.gather(*(self._listed(place) for place in places))
+        if isinstance(listed[0], DevenvError):
+            raise listed[0]
+        views = {view.container_id: view for found in listed if isinstance(found, list) for view in found}
+        problems = [
+            {"host": place.env[HOST_VARIABLE], **found.to_wire()}
+            for place, found in zip(places, listed, strict=True)
+            if isinstance(found, DevenvError)
+        ]
+        return {"environments": list(views.values()), "problems": problems}
+
+    async def _listed(self, ctx: ClientContext) -> list[EnvironmentView] | DevenvError:
+        """Or why there is no answer: another host's is shown all the same."""
         views = []
-        for summary in await self._registry.environments.list(ctx):
+        try:
+            endpoint = self._registry.engines.endpoint(ctx)
+            async with asyncio.timeout(_PATIENCE if ctx.env.get(HOST_VARIABLE) else None):
+                found = await self._registry.environments.list(ctx)
+        except TimeoutError:
+            return EngineMissing("no answer yet")
+        except DevenvError as error:
+            return error
+        host = (endpoint.name or endpoint.shown) if endpoint.remote else ""
+        distance = self._registry.engines.round_trip(endpoint)
+        for summary in found:
             views.append(
                 EnvironmentView(
                     key=summary.key,
@@ -192,9 +220,11 @@ class EnvironmentVerbs:
                     image=summary.container.image,
                     adopted=summary.adopted,
                     owner=summary.owner,
+                    host=host,
+                    round_trip=distance,
                 )
             )
-        return {"environments": views}
+        return views
 
     async def init(self, args: InitArgs, ctx: ClientContext, connection: Connection) -> Any:
         root = pathlib.Path(args.folder or ctx.cwd)

@@ -59,9 +59,15 @@ def test_unknown_context(tmp_path: pathlib.Path) -> None:
         endpoint.resolve({"HOME": str(tmp_path), "DOCKER_CONTEXT": "gone"})
 
 
-def test_ssh_is_named_as_not_supported() -> None:
-    with pytest.raises(EngineError, match="not supported yet: an engine reached by ssh"):
-        endpoint.resolve({"DOCKER_HOST": "ssh://me@box"})
+def test_ssh_is_another_machine_and_has_no_socket_here_yet() -> None:
+    found = endpoint.resolve({"DOCKER_HOST": "ssh://me@box"})
+    assert found.remote
+    assert found.socket_path is None
+
+
+def test_what_nobody_can_reach_is_named() -> None:
+    with pytest.raises(EngineError, match="not supported: an engine reached by npipe"):
+        endpoint.resolve({"DOCKER_HOST": "npipe:////./pipe/docker"})
 
 
 def test_broken_config_counts_as_none(tmp_path: pathlib.Path) -> None:
