@@ -205,7 +205,7 @@ def override(wanted: Override) -> dict[str, JsonValue]:
         _merge(service, patch)
     services: dict[str, JsonValue] = {wanted.service: service}
     for other, mounts in wanted.shared.items():
-        entries = [_volume(mount)[0] for mount in mounts]
+        entries: list[JsonValue] = [_volume(mount)[0] for mount in mounts]
         declared.update({mount.source: {"name": mount.source} for mount in mounts if mount.source})
         if other == wanted.service:
             volumes += entries

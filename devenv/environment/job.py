@@ -72,7 +72,7 @@ class Job:
 
     def _syncs(self, info: EngineInfo) -> bool:
         """Whether the project's files are copied and kept the same, instead of being mounted."""
-        said = getattr(self.settings(merge([])).sync, "on", "remote")  # TODO
+        said = self.settings(merge([])).sync.on
         return said == "always" or (said != "never" and not info.is_local_socket)
 
     def require_trust(self, claims: Sequence[Claim]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from devenv.sync.core.agreed import agreed
 from devenv.sync.core.changes import Step, applied_where_it_fits, needed, put, steps
 from devenv.sync.core.entries import Kind, Tree, walk
-from devenv.sync.core.guards import Halted, Replica, Side, check_sides, check_steps
+from devenv.sync.core.guards import Halted, Replica, Side, check_sides, check_steps, is_new
 from devenv.sync.core.merge import Conflict, Mode, Quiet, merge
 from devenv.sync.endpoint import Blockwise, Endpoint, Expecting, Hints, Wanted
 from devenv.sync.store import Ancestor, Store
@@ -124,6 +124,8 @@ class Session:
             for side in self._sides:
                 group.create_task(self._look(side, hints[side], rehash))
         trees, now = dict(self._trees), dict(self._replicas)
+        if is_new(now[Side.CONTAINER], ancestor.container):
+            ancestor = Ancestor()
         before = {Side.HOST: ancestor.host, Side.CONTAINER: ancestor.container}
         looked = [(side, trees[side], now[side], before[side]) for side in self._sides]
         if (halted := check_sides(ancestor.tree, looked)) is not None:

@@ -48,6 +48,12 @@ class Replica:
 NOBODY = Replica()
 
 
+def is_new(now: Replica, before: Replica) -> bool:
+    """Whether a container's folder was made anew: what was agreed on with the one before says nothing of it. On the
+    host, where the only copy may be, the same is a halt."""
+    return bool(before.word) and not now.word
+
+
 def check_sides(ancestor: Tree, sides: Sequence[tuple[Side, Tree, Replica, Replica]]) -> Halted | None:
     """Before merging. Each side with its tree, which folder it is, and which one it was; the first thing that is wrong.
 

@@ -1,0 +1,409 @@
+"""One folder of this machine and one of a container, kept the same for as long as somebody wants it.
+
+Watchers only hint: what they say is looked at, merged and applied in cycles, one at a time. A side that goes away is
+connected to again; what was agreed on is on disk. Whoever needs both sides alike at a moment calls `flush`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import enum
+import fcntl
+import logging
+import os
+import pathlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from typing import Any, Protocol
+
+from devenv.errors import DevenvError, LinkError, SyncHalted
+from devenv.sync.core.entries import Tree
+from devenv.sync.core.guards import Halt, Halted, Side
+from devenv.sync.core.merge import Conflict, Mode
+from devenv.sync.endpoint import Endpoint, Hints
+from devenv.sync.session import Failure, Report, Session
+from devenv.sync.store import Store
+from devenv.sync.words import sentence
+
+log = logging.getLogger("devenv.sync")
+
+NOTHING = Hints(frozenset(), False)
+
+_GATHER = 0.01  # seconds: an editor's save is several events
+_STORM = 0.3  # seconds between looks while Git writes its index
+_LOOKS = 10
+_RETRY = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds after a step that was not made, because somebody wrote
+_CONNECT = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach the other side
+_LOOK = 60.0  # seconds at least between full scans; watchers can be wrong
+_SHARE = 200.0  # and at least so many times what the last one took: half a percent of a core
+_TRIES = 6  # cycles for which a barrier waits while somebody writes
+
+
+class State(enum.StrEnum):
+    STARTING = "starting"
+    OFFLINE = "offline"  # the other side cannot be reached
+    WORKING = "working"
+    IN_STEP = "in step"
+    PAUSED = "paused"
+    HALTED = "halted"
+
+
+class Ruler(Protocol):
+    """What is synchronised: `devenv.sync.rules`, as one project has it."""
+
+    def collect(self) -> Any:
+        """The rules as they are now, JSON-able. Blocks."""
+
+    def stale(self, dirty: Collection[str]) -> bool:
+        """Whether a file that has rules in it changed, or came, in one of these folders. Blocks, for a few stats."""
+
+    def mode(self) -> Mode | Callable[[str], Mode]: ...
+
+
+@dataclasses.dataclass(slots=True)
+class Counters:
+    cycles: int = 0
+    to_container: int = 0  # steps made there
+    to_host: int = 0
+    last: float = 0.0  # when something was changed, seconds since the epoch
+
+
+class Pair:
+    """`connect(rules)` opens the far side; it may raise any `DevenvError`. `folder` is ours, on this machine, for this
+    pair alone. `changed` is called when there is something new to show."""
+
+    def __init__(
+        self,
+        host: Endpoint,
+        connect: Callable[[Any], Awaitable[Endpoint]],
+        folder: pathlib.Path,
+        ruler: Ruler,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._host = host
+        self._open = connect
+        self._folder = folder
+        self._ruler = ruler
+        self._changed = changed
+        self._far: Endpoint | None = None
+        self._session: Session | None = None
+        self._busy = asyncio.Lock()
+        self._moved = asyncio.Event()
+        self._waits: dict[Side, asyncio.Task[None]] = {}
+        self._again: dict[Side, set[str]] = {Side.HOST: set(), Side.CONTAINER: set()}
+        self._full: set[Side] = set(Side)
+        self._rules: Any = None
+        self._lock: int | None = None
+        self._looked = 0.0  # monotonic, of the last full scan
+        self._took = 0.0  # seconds
+        self.state = State.STARTING
+        self.halted: Halted | None = None
+        self.conflicts: tuple[Conflict, ...] = ()
+        self.failures: tuple[Failure, ...] = ()
+        self.why = ""  # it is offline or halted
+        self.counters = Counters()
+
+    # --- what others may ask for ---
+
+    @property
+    def synced(self) -> Tree:
+        """What both sides agreed on last, as far as it is known here."""
+        return self._session.ancestor if self._session is not None else None
+
+    async def flush(self, *, both: bool = True, patience: float = 300.0) -> None:
+        """Returns when what was written before the call is on the other side: of this machine's folder, and with `both`
+        of the container's too. Conflicts stay conflicts.
+
+        Raises SyncHalted when a person has to decide first, LinkError when the other side cannot be reached.
+        """
+        if self.state is State.PAUSED:
+            return
+        async with asyncio.timeout(patience):
+            for attempt in range(_TRIES):
+                async with self._busy:
+                    report = await self._step(both=both)
+                if report is None or report.settled:
+                    return
+                if report.halted is not None:
+                    raise self._refusal(report.halted)
+                await asyncio.sleep(_RETRY[min(attempt, len(_RETRY) - 1)])
+
+    def require(self) -> None:
+        """Raises SyncHalted where work inside would see files that are known to be old."""
+        if self.halted is not None:
+            raise self._refusal(self.halted)
+
+    async def pause(self) -> None:
+        """Nothing is looked at or written, on either side, until `resume`."""
+        async with self._busy:
+            self._set(State.PAUSED)
+
+    async def resume(self, *, allow_deletions: bool = False) -> None:
+        """On with it, after a pause or a halt; with `allow_deletions` once without asking about them."""
+        async with self._busy:
+            self._set(State.WORKING)
+            self.halted = None
+            self._full = set(Side)
+            report = await self._step(both=True, allow_deletions=allow_deletions, anyway=True)
+        if report is not None and report.halted is not None:
+            raise self._refusal(report.halted)
+
+    async def reset(self) -> None:
+        """Forgets what was agreed on: the two sides are merged as if they met for the first time. Nothing is deleted by
+        that; what differs is a conflict."""
+        async with self._busy:
+            session = await self._connected()
+            await session.forget()
+            self.halted = None
+            self._set(State.WORKING)
+            self._full = set(Side)
+            await self._step(both=True, anyway=True)
+
+    async def verify(self) -> Report | None:
+        """Every content is read again on both sides, and what is found is synchronised."""
+        async with self._busy:
+            session = await self._connected()
+            report = await session.verify()
+            await self._after(report)
+            return report
+
+    def look_again(self) -> None:
+        """The next cycle looks at everything."""
+        self._full = set(Side)
+
+    @contextlib.asynccontextmanager
+    async def held(self) -> AsyncIterator[Session]:
+        """The session, with no cycle under way."""
+        async with self._busy:
+            yield await self._connected()
+
+    async def first(self, told: Callable[[str], None]) -> None:
+        """Connects, and synchronises until there is nothing to do. Raises as `flush`."""
+        async with self._busy:
+            told("looking at both sides")
+            await self._connected()
+        await self.flush(patience=86400.0)
+
+    # --- the loop ---
+
+    async def run(self) -> None:
+        """For ever, until it is cancelled."""
+        attempt = 0
+        while True:
+            try:
+                if self.state in (State.PAUSED, State.HALTED):
+                    await self._wait_state()
+                    continue
+                async with self._busy:
+                    await self._connected()
+                await self._wait()
+                await self._gather()
+                async with self._busy:
+                    report = await self._step(both=False)
+                if report is not None and report.failures:
+                    await asyncio.sleep(_RETRY[min(attempt, len(_RETRY) - 1)])
+                    attempt += 1
+                else:
+                    attempt = 0
+            except (DevenvError, OSError) as error:
+                await self._lost(error)
+                await asyncio.sleep(_CONNECT[min(attempt, len(_CONNECT) - 1)])
+                attempt += 1
+
+    async def close(self) -> None:
+        for task in self._waits.values():
+            task.cancel()
+        await asyncio.gather(*self._waits.values(), return_exceptions=True)
+        self._waits.clear()
+        for end in (self._far, self._host):
+            if end is not None:
+                with contextlib.suppress(DevenvError, OSError):
+                    await end.close()
+        self._far = self._session = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # --- one cycle ---
+
+    async def _step(self, *, both: bool, allow_deletions: bool = False, anyway: bool = False) -> Report | None:
+        """A cycle if there is anything to look at. Held by `_busy`."""
+        if self.state is State.PAUSED or (self.state is State.HALTED and not anyway):
+            if self.halted is not None:
+                return Report(self.halted)
+            return None
+        session = await self._connected()
+        if time.monotonic() - self._looked > max(_LOOK, _SHARE * self._took):
+            self._full = set(Side)
+        hints = {Side.HOST: await self._hints(Side.HOST)}
+        far_told = self._told(Side.CONTAINER)
+        hints[Side.CONTAINER] = await self._hints(Side.CONTAINER) if both or far_told else NOTHING
+        for side in Side:
+            if self._again[side]:
+                hints[side] = Hints(hints[side].dirty | self._again[side], hints[side].lost)
+        full = {side for side in Side if side in self._full or hints[side].lost}
+        if not full and not any(hint.dirty for hint in hints.values()):
+            self._set(State.IN_STEP)
+            return None
+        await self._renew_rules(hints[Side.HOST], full)
+        self._set(State.WORKING)
+        began = time.monotonic()
+        try:
+            report = await session.cycle(
+                None if Side.HOST in full else hints[Side.HOST],
+                None if Side.CONTAINER in full else hints[Side.CONTAINER],
+                allow_deletions=allow_deletions,
+            )
+        except BaseException:
+            self._full = set(Side)  # what the hints said is not lost with this cycle
+            raise
+        if len(full) == len(Side):
+            self._looked, self._took = time.monotonic(), time.monotonic() - began
+        self._full -= full
+        await self._after(report)
+        return report
+
+    async def _after(self, report: Report) -> None:
+        self.counters.cycles += 1
+        for side in Side:
+            self._again[side] = {f.path.rpartition("/")[0] for f in report.failures if f.side is side}
+        done = {side: report.done.get(side, 0) for side in Side}
+        self.counters.to_container += done[Side.CONTAINER]
+        self.counters.to_host += done[Side.HOST]
+        if any(done.values()):
+            self.counters.last = time.time()
+        self.conflicts, self.failures = report.conflicts, report.failures
+        if report.halted is not None:
+            self.halted = report.halted
+            self._full = set(Side)
+            self._set(State.HALTED, sentence(report.halted))
+        else:
+            self.halted = None
+            self._set(State.IN_STEP if report.settled else State.WORKING)
+
+    async def _hints(self, side: Side) -> Hints:
+        """What was written there until now; from here on `wait` means newer things."""
+        end = self._host if side is Side.HOST else self._far
+        assert end is not None
+        if (task := self._waits.pop(side, None)) is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        return await end.settle()
+
+    def _told(self, side: Side) -> bool:
+        task = self._waits.get(side)
+        return task is None or task.done()
+
+    async def _renew_rules(self, hints: Hints, full: set[Side]) -> None:
+        stale = Side.HOST in full or await asyncio.to_thread(self._ruler.stale, hints.dirty)
+        if not stale:
+            return
+        rules = await asyncio.to_thread(self._ruler.collect)
+        if rules == self._rules:
+            return
+        self._rules = rules
+        assert self._far is not None
+        await self._host.use_rules(rules)
+        await self._far.use_rules(rules)
+        full |= set(Side)
+
+    # --- connections and waiting ---
+
+    async def _connected(self) -> Session:
+        if self._session is not None:
+            return self._session
+        self._take_lock()
+        if self._rules is None:
+            self._rules = await asyncio.to_thread(self._ruler.collect)
+            await self._host.use_rules(self._rules)
+        self._far = await self._open(self._rules)
+        self._full = set(Side)
+        store = Store(self._folder / "ancestor")
+        self._session = Session(self._host, self._far, store, _cycle_name, self._ruler.mode())
+        self.why = ""
+        if self.state is State.OFFLINE:
+            self._set(State.WORKING)
+        return self._session
+
+    def _take_lock(self) -> None:
+        if self._lock is not None:
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        number = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = os.pread(number, 32, 0).decode("ascii", "replace").strip()
+            os.close(number)
+            raise LinkError(
+                f"another process of devenv's synchronises these files (pid {who or 'unknown'})",
+                "it ends with its supervisor",
+            ) from None
+        os.ftruncate(number, 0)
+        os.pwrite(number, f"{os.getpid()}\n".encode("ascii"), 0)
+        self._lock = number
+
+    async def _lost(self, error: Exception) -> None:
+        async with self._busy:
+            far, self._far, self._session = self._far, None, None
+            if (task := self._waits.pop(Side.CONTAINER, None)) is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            if far is not None:
+                with contextlib.suppress(DevenvError, OSError):
+                    await far.close()
+        if self.state not in (State.PAUSED, State.HALTED):
+            self._set(State.OFFLINE, getattr(error, "message", "") or str(error))
+        log.info("[%s] the other side is gone: %s", self._folder.parent.name, error)
+
+    async def _wait(self) -> None:
+        """Until a side may have changed, or it is time to look at everything."""
+        if self._full or any(self._again.values()):
+            return
+        assert self._far is not None
+        for side, end in ((Side.HOST, self._host), (Side.CONTAINER, self._far)):
+            if side not in self._waits:
+                self._waits[side] = asyncio.create_task(end.wait(), name=f"sync hints of {side.value}")
+        due = max(_LOOK, _SHARE * self._took) - (time.monotonic() - self._looked)
+        done, _ = await asyncio.wait(self._waits.values(), timeout=max(0.0, due), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _gather(self) -> None:
+        """A few milliseconds more: what belongs together comes together. While Git writes, until it has written."""
+        await asyncio.sleep(_GATHER)
+        for _ in range(_LOOKS):
+            if not self._git_writes():
+                return
+            await asyncio.sleep(_STORM)
+
+    def _git_writes(self) -> bool:
+        root = getattr(self._host, "root", None)
+        return root is not None and pathlib.Path(root, ".git", "index.lock").exists()
+
+    async def _wait_state(self) -> None:
+        """A person decides; nobody has to hurry."""
+        while self.state in (State.PAUSED, State.HALTED):
+            self._moved.clear()
+            await self._moved.wait()
+
+    def _set(self, state: State, why: str = "") -> None:
+        if (state, why) != (self.state, self.why):
+            self.state, self.why = state, why
+            self._moved.set()
+            self._changed()
+
+    def _refusal(self, halted: Halted) -> SyncHalted:
+        hint = "`devenv sync status` says more; "
+        if halted.why is Halt.DELETIONS:
+            hint += "`devenv sync resume --allow-deletions` does it, `devenv sync reset` brings back what is missing"
+        else:
+            hint += "`devenv sync reset` merges both sides anew, without deleting anything"
+        return SyncHalted(f"the files are not kept the same: {sentence(halted)}", hint)
+
+
+def _cycle_name() -> str:
+    return time.strftime("%Y%m%dT%H%M%S", time.gmtime()) + f".{time.time_ns() % 10**9:09d}"
