@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Callable
 
 from devenv.sync.core.entries import (
     EMPTY,
@@ -31,6 +32,12 @@ class Mode(enum.Enum):
     TO_CONTAINER = "host-to-container"
     """The host is never changed, and the container only where it still is as it was given."""
     TO_HOST = "container-to-host"
+
+
+ModeOf = Callable[[str], Mode]
+"""The mode of each path, "" being the root. A path's mode says nothing of those below it."""
+
+GIT = ".git"
 
 
 class Why(enum.Enum):
@@ -83,11 +90,16 @@ class Quiet:
 
 
 def merge(
-    ancestor: Tree, host: Tree, container: Tree, mode: Mode = Mode.TWO_WAY_SAFE, quiet: Quiet | None = None
+    ancestor: Tree,
+    host: Tree,
+    container: Tree,
+    mode: Mode | ModeOf = Mode.TWO_WAY_SAFE,
+    quiet: Quiet | None = None,
 ) -> Merged:
     """`ancestor` holds only folders, files and links; None where nothing was agreed on, from which no deletion follows.
 
-    Without conflicts, the tracked parts of the three results are equal.
+    Without conflicts, the tracked parts of the three results are equal, where the mode is a two-way one. Where `.git`
+    goes one way, it waits until nobody works on it.
     """
     merger = _Merger(mode, quiet or Quiet())
     result = merger.at("", ancestor, host, container)
@@ -102,8 +114,9 @@ class _Three:
 
 
 class _Merger:
-    def __init__(self, mode: Mode, quiet: Quiet) -> None:
-        self._mode = mode
+    def __init__(self, mode: Mode | ModeOf, quiet: Quiet) -> None:
+        self._mode: ModeOf = (lambda path: mode) if isinstance(mode, Mode) else mode
+        self._one_mode = isinstance(mode, Mode)
         self._quiet = quiet
         self.conflicts: list[Conflict] = []
 
@@ -111,6 +124,8 @@ class _Merger:
         whole = _Three(ancestor, host, container)
         if any(side is not None and side.kind is Kind.PROBLEM for side in (host, container)):
             return self._left(path, whole, Why.UNREADABLE)
+        if path == GIT and self._mode(path) is Mode.TO_CONTAINER and (_locked(host) or _locked(container)):
+            return whole
         if is_folder(host) and is_folder(container):
             return self._folders(path, whole)
         if any(side is not None and side.kind is Kind.UNTRACKED for side in (host, container)):
@@ -168,35 +183,44 @@ class _Merger:
         if three.ancestor is None and hollow(alone):
             self._unreadable(path, alone)
             return three
+        mode = self._mode(path)
+        two_way = mode in (Mode.TWO_WAY_SAFE, Mode.PREFER_HOST)
+        if not self._uniform(path, three, mode):
+            # Which way it goes is for each path to say. A file in the folder's place would undo all of them.
+            return self._apiece(path, three) if is_folder(alone) else self._left(path, three, Why.ONLY_ONE_WAY)
         if host_same:
             return self._to_host(path, three)
         if container_same:
             return self._to_container(path, three)
-        if (both := _both(three)) is not None and self._two_way:
+        if (both := _both(three)) is not None and two_way:
             return _Three(both, both, both)
         if three.host is None or three.container is None:
-            return self._deleted(path, three)
-        if self._mode is Mode.PREFER_HOST:
+            return self._deleted(path, three, mode)
+        if mode is Mode.PREFER_HOST:
             return self._to_container(path, three)
-        if self._mode is Mode.TWO_WAY_SAFE and _less(three.ancestor, three.host):
+        if mode is Mode.TWO_WAY_SAFE and _less(three.ancestor, three.host):
             return self._to_host(path, three)
-        if self._mode is Mode.TWO_WAY_SAFE and _less(three.ancestor, three.container):
+        if mode is Mode.TWO_WAY_SAFE and _less(three.ancestor, three.container):
             return self._to_container(path, three)
-        return self._left(path, three, Why.BOTH_CHANGED if self._two_way else Why.ONLY_ONE_WAY)
+        return self._left(path, three, Why.BOTH_CHANGED if two_way else Why.ONLY_ONE_WAY)
 
-    @property
-    def _two_way(self) -> bool:
-        return self._mode in (Mode.TWO_WAY_SAFE, Mode.PREFER_HOST)
+    def _uniform(self, path: str, three: _Three, mode: Mode) -> bool:
+        """Whether all that is in the place has this mode."""
+        if self._one_mode:
+            return True
+        trees = (three.ancestor, three.host, three.container)
+        return all(self._mode(below) is mode for tree in trees for below, _ in walk(tree, path))
 
-    def _deleted(self, path: str, three: _Three) -> _Three:
+    def _deleted(self, path: str, three: _Three, mode: Mode) -> _Three:
         """One side deleted what the other has changed."""
-        if (self._mode is Mode.TO_CONTAINER and three.container is None) or (
-            self._mode is Mode.TO_HOST and three.host is None
-        ):
+        if (mode is Mode.TO_CONTAINER and three.container is None) or (mode is Mode.TO_HOST and three.host is None):
             return self._left(path, three, Why.ONLY_ONE_WAY)
         if not is_folder(three.ancestor) or not (is_folder(three.host) or is_folder(three.container)):
             return self._to_host(path, three) if three.host is None else self._to_container(path, three)
-        # The folder comes back for what was changed in it, and for nothing else.
+        return self._apiece(path, three)
+
+    def _apiece(self, path: str, three: _Three) -> _Three:
+        """A folder that one side has not: it is there, or comes back, for what is to be in it, and for nothing else."""
         found = self._children(path, three)
         host = _kept({name: child.host for name, child in found.items()})
         container = _kept({name: child.container for name, child in found.items()})
@@ -206,13 +230,13 @@ class _Merger:
         return _Three(agreed, host, container)
 
     def _to_container(self, path: str, three: _Three) -> _Three:
-        if self._mode is Mode.TO_HOST:
+        if self._mode(path) is Mode.TO_HOST:
             return self._refused(path, three)
         given = self._given(path, three.ancestor, three.host, three.container)
         return self._left(path, three, Why.IN_THE_WAY) if given is None else _Three(given[0], three.host, given[1])
 
     def _to_host(self, path: str, three: _Three) -> _Three:
-        if self._mode is Mode.TO_CONTAINER:
+        if self._mode(path) is Mode.TO_CONTAINER:
             return self._refused(path, three)
         given = self._given(path, three.ancestor, three.container, three.host)
         return self._left(path, three, Why.IN_THE_WAY) if given is None else _Three(given[0], given[1], three.container)
@@ -254,6 +278,16 @@ def _has_problem(tree: Tree) -> bool:
     if tree is None:
         return False
     return tree.kind is Kind.PROBLEM or any(_has_problem(child) for child in tree.children.values())
+
+
+def _locked(tree: Tree, of: str = GIT) -> bool:
+    """Whether Git works in this `.git`. Folders of loose objects have no locks, and are many."""
+    for name, child in children_of(tree).items():
+        if name.endswith(".lock"):
+            return True
+        if child.children and not (of == "objects" and len(name) == 2) and _locked(child, name):
+            return True
+    return False
 
 
 def _less(ancestor: Tree, side: Tree) -> bool:

@@ -22,7 +22,7 @@ from devenv.sync.core.entries import (
     tracked_part,
     walk,
 )
-from devenv.sync.core.merge import Merged, Mode, Why, merge
+from devenv.sync.core.merge import Merged, Mode, ModeOf, Why, merge
 from tests.unit.sync.trees import LONG, ODD, triples
 
 A, B, C, D = (file(name * 4) for name in (b"a", b"b", b"c", b"d"))
@@ -162,9 +162,97 @@ def test_a_change_on_the_side_that_receives_is_told(mode: Mode, ancestor: Tree, 
     assert [found.why for found in merged.conflicts] == [Why.ONLY_ONE_WAY]
 
 
+# a mode for each path
+
+
+def by_path(**modes: Mode) -> ModeOf:
+    """What lies at, or below, a name of the root has its mode; the rest goes both ways."""
+    return lambda path: modes.get(path.partition("/")[0].lstrip("."), Mode.TWO_WAY_SAFE)
+
+
+def below(name: str, mode: Mode) -> ModeOf:
+    """A name has its mode wherever it is."""
+    return lambda path: mode if name in path.split("/") else Mode.TWO_WAY_SAFE
+
+
+def pieces(ancestor: Tree, host: Tree, container: Tree, mode: ModeOf) -> tuple[Tree, Tree, Tree, list[str]]:
+    merged = merge(ancestor, host, container, mode)
+    again = merge(merged.ancestor, merged.host, merged.container, mode)
+    assert (again.ancestor, again.host, again.container) == (merged.ancestor, merged.host, merged.container)
+    return merged.ancestor, merged.host, merged.container, [found.path for found in merged.conflicts]
+
+
+def test_outputs_only_come_back() -> None:
+    mode = by_path(runs=Mode.TO_HOST)
+    before = tree(src=A, runs=tree(x=A, y=A))
+    assert pieces(before, tree(src=B, runs=tree(x=B, y=A, own=D)), tree(src=A, runs=tree(x=A, y=C)), mode) == (
+        tree(src=B, runs=tree(x=A, y=C)),
+        tree(src=B, runs=tree(x=B, y=C, own=D)),
+        tree(src=B, runs=tree(x=A, y=C)),
+        ["runs/x"],
+    )
+
+
+def test_a_new_folder_is_given_piece_by_piece_where_its_modes_differ() -> None:
+    mode = below("runs", Mode.TO_HOST)
+    new = tree(lib=tree(src=A, runs=tree(x=B)))
+    assert pieces(EMPTY, EMPTY, new, mode) == (new, new, new, [])
+    assert pieces(EMPTY, new, EMPTY, mode) == (tree(lib=tree(src=A)), new, tree(lib=tree(src=A)), [])
+
+
+def test_a_deleted_folder_goes_piece_by_piece_where_its_modes_differ() -> None:
+    mode = below("runs", Mode.TO_HOST)
+    before = tree(lib=tree(src=A, runs=tree(x=B)))
+    assert pieces(before, before, EMPTY, mode) == (EMPTY, EMPTY, EMPTY, [])
+    left = tree(lib=tree(runs=tree(x=B)))
+    assert pieces(before, EMPTY, before, mode) == (left, EMPTY, left, ["lib/runs"])
+
+
+def test_a_file_does_not_take_the_place_of_a_folder_with_several_modes() -> None:
+    before = tree(lib=tree(src=A, runs=tree(x=B)))
+    mode = below("runs", Mode.TO_HOST)
+    assert pieces(before, tree(lib=C), before, mode) == (before, tree(lib=C), before, ["lib"])
+    assert pieces(before, tree(lib=C), EMPTY, mode) == (before, tree(lib=C), EMPTY, ["lib"])
+
+
+def test_git_waits_until_nobody_works_on_it() -> None:
+    mode = by_path(git=Mode.TO_CONTAINER)
+    committed = tree(**{".git": tree(HEAD=B), "src": B})
+    busy = tree(**{".git": tree(**{"HEAD": B, "index.lock": C}), "src": B})
+    before = tree(**{".git": tree(HEAD=A), "src": A})
+    half = tree(**{".git": tree(HEAD=A), "src": B})
+    assert pieces(before, busy, before, mode) == (half, busy, half, [])
+    assert pieces(half, committed, half, mode) == (committed, committed, committed, [])
+    inside = tree(**{".git": tree(HEAD=A, refs=tree(heads=tree(**{"main.lock": C}))), "src": A})
+    assert pieces(before, committed, inside, mode)[0] == half
+    new = tree(**{".git": tree(**{"HEAD": B, "index.lock": C})})
+    assert pieces(None, new, EMPTY, mode) == (EMPTY, new, EMPTY, [])
+
+
+def test_what_is_called_lock_among_gits_objects_is_no_lock() -> None:
+    host = tree(**{".git": tree(objects=tree(ab=tree(**{"x.lock": A})))})
+    assert pieces(None, host, EMPTY, by_path(git=Mode.TO_CONTAINER)) == (host, host, host, [])
+
+
+def test_a_commit_inside_never_reaches_the_host() -> None:
+    before = tree(**{".git": tree(HEAD=A, index=A)})
+    inside = tree(**{".git": tree(HEAD=B, index=A, ORIG_HEAD=A)})
+    merged = merge(before, before, inside, by_path(git=Mode.TO_CONTAINER))
+    assert (merged.host, merged.container, merged.ancestor) == (before, inside, before)
+    assert [(found.path, found.why) for found in merged.conflicts] == [(".git/HEAD", Why.ONLY_ONE_WAY)]
+
+
 # any three trees
 
 MODES = st.sampled_from(list(Mode))
+
+
+@st.composite
+def functions(draw: st.DrawFn, modes: st.SearchStrategy[Mode] = MODES) -> ModeOf:
+    """Any mode for any path, with no order in it."""
+    of_name = {name: draw(modes) for name in ("", "a", "b", "c")}
+    deeper = draw(st.dictionaries(st.sampled_from(["a/a", "a/b", "b/a", "c/c", "a/b/c"]), modes))
+    return lambda path: deeper.get(path, of_name[path.rpartition("/")[2]])
 
 
 def contents(side: Tree) -> Mapping[str, Entry]:
@@ -259,3 +347,46 @@ def test_one_way_never_changes_where_it_comes_from(three: tuple[Tree, Entry, Ent
         assert merged.host == three[1]
     else:
         assert merged.container == three[2]
+
+
+@LONG
+@given(triples(ODD), MODES)
+def test_one_mode_for_every_path_is_that_mode(three: tuple[Tree, Entry, Entry], mode: Mode) -> None:
+    assert merge(*three, lambda path: mode) == merge(*three, mode)
+
+
+@LONG
+@given(triples(ODD), functions())
+def test_with_any_modes_the_rules_hold(three: tuple[Tree, Entry, Entry], mode: ModeOf) -> None:
+    ancestor, host, container = three
+    once = merge(*three, mode)
+    again = merge(once.ancestor, once.host, once.container, mode)
+    assert (again.ancestor, again.host, again.container) == (once.ancestor, once.host, once.container)
+    # What is left of a folder may have one mode: it is then told as a whole.
+    told = tuple(found.path + "/" for found in again.conflicts)
+    assert all((found.path + "/").startswith(told) for found in once.conflicts)
+    for source, before, after, other in (
+        (Mode.TO_CONTAINER, host, once.host, container),
+        (Mode.TO_HOST, container, once.container, host),
+    ):
+        for path in contents(before).keys() | contents(after).keys():
+            if mode(path) is source:
+                assert contents(after).get(path) == contents(before).get(path), path
+        for path in contents(before).keys() - contents(after).keys():
+            assert path in contents(ancestor) or mode(path) is Mode.PREFER_HOST
+            assert path not in contents(other)
+        assert untouched(after) == untouched(before)
+
+
+@LONG
+@given(triples(), functions(st.sampled_from([Mode.TWO_WAY_SAFE, Mode.TO_HOST, Mode.TO_CONTAINER])))
+def test_with_any_modes_what_anybody_changed_is_on_one_of_the_sides(
+    three: tuple[Tree, Entry, Entry], mode: ModeOf
+) -> None:
+    ancestor, host, container = three
+    merged = merge(*three, mode)
+    for side in (host, container):
+        for path, entry in contents(side).items():
+            if not same_bytes(contents(ancestor).get(path), entry):
+                there = (contents(merged.host).get(path), contents(merged.container).get(path))
+                assert any(same_bytes(found, entry) for found in there), path
