@@ -10,7 +10,7 @@ from devenv.sync.core.agreed import agreed
 from devenv.sync.core.changes import Step, applied_where_it_fits, needed, put, steps
 from devenv.sync.core.entries import Kind, Tree, walk
 from devenv.sync.core.guards import Halted, Replica, Side, check_sides, check_steps, is_new
-from devenv.sync.core.merge import Conflict, Mode, Quiet, merge
+from devenv.sync.core.merge import Conflict, Mode, ModeOf, Quiet, merge
 from devenv.sync.endpoint import Blockwise, Endpoint, Expecting, Hints, Wanted
 from devenv.sync.store import Ancestor, Store
 
@@ -49,7 +49,7 @@ class Session:
         container: Endpoint,
         store: Store,
         name: Callable[[], str],
-        mode: Mode = Mode.TWO_WAY_SAFE,
+        mode: Mode | ModeOf = Mode.TWO_WAY_SAFE,
     ) -> None:
         self.host, self.container = host, container
         self._sides = {Side.HOST: host, Side.CONTAINER: container}
