@@ -27,6 +27,7 @@ VERBS = {
     "stack": "stack",
     "profile": "profile",
     "services": "services",
+    "sync": "sync",
     "ports": "ports",
     "forward": "forward",
     "open": "open",

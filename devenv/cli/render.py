@@ -55,6 +55,12 @@ def environment(snapshot: "dict[str, Any]") -> str:
         lines.append(_row("python", "none found in the image: exec, shell, logs and ports work, runs do not"))
     if view["tier"]:
         lines.append(_row("link", f"{view['tier']} ({view['tier_reason']})"))
+    files = snapshot.get("sync")
+    if files:
+        told = f"{files['state']}{': ' + files['why'] if files['why'] else ''}, {files['files']} files"
+        many = len(files["conflicts"])
+        told += f", {many} conflict{'s' if many > 1 else ''} (devenv sync)" if many else ""
+        lines.append(_row("files", told))
     usage = view["usage"]
     if view["status"] == "running" and usage["memory"]:
         limit = f" of {size(usage['memory_limit'])}" if usage["memory_limit"] else ""

@@ -9,6 +9,9 @@ from typing import Any
 
 from devenv.api.context import ClientContext
 from devenv.api.views import RunView, Snapshot
+from devenv.engine.port import ContainerSnapshot, Progress
+from devenv.environment import adopt, files
+from devenv.environment.job import Arrived
 from devenv.environment.plan import Hooks, UpOptions
 from devenv.errors import DevenvError
 from devenv.link.port import Tier
@@ -71,7 +74,8 @@ class BringUp:
         if manner.options.rebuild and bench.running:
             await self.end_runs(bench, telling)
         try:
-            result = await self._registry.environments.up(bench.target, ctx, manner.options, telling)
+            arrived = self._arrived(bench, ctx)
+            result = await self._registry.environments.up(bench.target, ctx, manner.options, telling, arrived)
         except DevenvError:
             await self._look_again(bench)
             raise
@@ -91,6 +95,19 @@ class BringUp:
         if manner.services:
             await self._live.start_services(bench, ctx, telling)
         return without_secrets(self._live.snapshot(bench))
+
+    def _arrived(self, bench: Workbench, ctx: ClientContext) -> Arrived:
+        """The project's files come before its lifecycle commands."""
+
+        async def bring(container: ContainerSnapshot, user: str, progress: Progress) -> None:
+            if files.of_container(bench.target, container) is None:
+                return
+            await bench.adopt(container, user, adopt.mounted_folder(bench.target, container), adopted=False)
+            kept = await self._live.keep_files(bench, container, ctx.umask)
+            if kept is not None:
+                await kept.first(progress)
+
+        return bring
 
     def _run_pending(self, bench: Workbench, options: UpOptions, ctx: ClientContext) -> None:
         """Lifecycle commands after `waitFor`: the client does not wait for them, and nobody has to."""

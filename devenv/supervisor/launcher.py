@@ -95,6 +95,7 @@ class Launcher:
 
     async def run_spec(self, bench: Workbench, args: RunArgs, ctx: ClientContext, kind: str = "run") -> RunSpec:
         bench.require_running()
+        await _files_there(bench)
         config = self._registry.config(bench)
         try:
             link = await bench.link()
@@ -187,6 +188,7 @@ class Launcher:
         self, bench: Workbench, args: TestArgs, ctx: ClientContext, first: tuple[str, ...] = ()
     ) -> RunSpec:
         bench.require_running()
+        await _files_there(bench)
         link = await bench.link()
         folder, name = plugin_payload()
         plugin = await self._delivery(bench).place(link, folder, name)
@@ -252,6 +254,12 @@ class Launcher:
             known = (start, Delivery(self._cache, pub / "payload" if pub is not None else None))
             self._deliveries[bench.target.key] = known
         return known[1]
+
+
+async def _files_there(bench: Workbench) -> None:
+    """What was saved before the command is what it sees."""
+    if bench.files is not None:
+        await bench.files.before()
 
 
 def _first(*values: bool | None) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 from typing import TYPE_CHECKING
 
 from devenv.api.context import ClientContext
 from devenv.api.views import ServiceView, Snapshot
-from devenv.config import DevenvConfig
-from devenv.engine.port import ContainerSnapshot
+from devenv.config import DevenvConfig, SyncConfig
+from devenv.engine.port import ContainerSnapshot, Engine
+from devenv.environment import files
 from devenv.environment.inside.probe import ProbedEnv
 from devenv.errors import DevenvError, NoPython
 from devenv.forward.fallback import ExecDialer
@@ -22,6 +24,7 @@ from devenv.supervisor.workbench import Workbench
 
 if TYPE_CHECKING:
     from devenv.services.service_book import ServiceBook
+    from devenv.supervisor.files import Files
 
 
 class Live:
@@ -36,6 +39,7 @@ class Live:
         """The link, or where no agent can run the engine's own way; then ports and the debug door."""
         container = bench.require_running()
         self._configure_ports(bench, container)
+        await self.keep_files(bench, container)
         if bench.current_link is None and not bench.no_python:
             if telling is not None:
                 telling.step("link", "Connecting to the container")
@@ -61,6 +65,31 @@ class Live:
         await self._launcher.probed(bench)
         if self.config(bench)[0] is not None and not bench.no_python:
             await self._door.open(bench)
+
+    async def keep_files(self, bench: Workbench, container: ContainerSnapshot, umask: int = 0o022) -> Files | None:
+        """Synchronises from now on, where this container has the project's files in a volume. `umask` is that of the
+        files that this makes."""
+        synced = files.of_container(bench.target, container)
+        if bench.files is not None and bench.files.synced != synced:
+            await bench.drop_files()
+        if synced is None or bench.retired:
+            return None
+        if bench.files is None:
+            from devenv.supervisor.files import Files
+            from devenv.sync.ruler import ProjectRules
+
+            def where() -> tuple[Engine, ContainerSnapshot, str] | None:
+                now = bench.container
+                return (bench.engine, now, bench.remote_user) if now is not None and bench.running else None
+
+            ruler = ProjectRules(pathlib.Path(synced.host), lambda: self._sync_config(bench))
+            bench.files = Files(synced, bench.folder / "sync", ruler, where, bench.changes.touch, umask=umask)
+        bench.files.start(bench.start)
+        return bench.files
+
+    def _sync_config(self, bench: Workbench) -> SyncConfig:
+        config, _ = self.config(bench)
+        return config.sync if config is not None else SyncConfig()
 
     def _configure_ports(self, bench: Workbench, container: ContainerSnapshot) -> None:
         """What the files say of ports now, edits since the last time included."""

@@ -149,6 +149,7 @@ def snapshot(
         tests=bench.tests.view() if bench.tests is not None else TestsView(),
         debug=debug,
         operation=operation_view(bench.operation) if bench.operation is not None else None,
+        sync=bench.files.view() if bench.files is not None else None,
     )
 
 

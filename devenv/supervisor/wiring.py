@@ -44,6 +44,7 @@ from devenv.supervisor.verbs.ports import PortVerbs
 from devenv.supervisor.verbs.processes import ProcessVerbs
 from devenv.supervisor.verbs.profile import ProfileVerbs
 from devenv.supervisor.verbs.runs import RunVerbs
+from devenv.supervisor.verbs.sync import SyncVerbs
 from devenv.supervisor.verbs.tests import TestVerbs
 from devenv.supervisor.verbs.watch import WatchVerbs
 from devenv.supervisor.workbench import Workbench
@@ -179,6 +180,7 @@ def build(state: pathlib.Path, lock: int, inherited: dict[str, list[Listener]] |
         "services": (messages.ServiceArgs, ports.services),
         "address": (messages.ServiceArgs, ports.address),
         "configs": (messages.Args, configurations.configs),
+        "sync": (messages.SyncArgs, SyncVerbs(registry, live).sync),
         "compose": (messages.ComposeArgs, compose.compose),
         "build": (messages.BuildArgs, images.build),
         "vendor": (messages.Args, images.vendor),

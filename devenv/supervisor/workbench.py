@@ -38,6 +38,7 @@ from devenv.supervisor.run_book import RunBook
 
 if TYPE_CHECKING:
     from devenv.services.service_book import ServiceBook
+    from devenv.supervisor.files import Files
 
 log = logging.getLogger("devenv.supervisor")
 
@@ -65,6 +66,7 @@ class Workbench:
         self.tests: TestReport | None = None
         self.test_watch: asyncio.Task[None] | None = None
         self.services: ServiceBook | None = None
+        self.files: Files | None = None  # where the project is copied and kept the same
         self.container: ContainerSnapshot | None = None
         self.remote_user = ""
         self.paths = WorkspacePaths(target.local_folder, target.workspace_folder)
@@ -146,6 +148,8 @@ class Workbench:
             await self._ended()
         self.container = now
         self.changes.touch()
+        if now is None:
+            await self.drop_files()
         if now is not None and now.status == "running" and now.started_at != before.started_at:
             self._background.start(self._reconnect(), "reconnect")
 
@@ -310,8 +314,17 @@ class Workbench:
         if self.test_watch is not None:
             self.test_watch.cancel()
             self.test_watch = None
+        if self.files is not None:
+            self._background.start(self.drop_files(), "sync")
+
+    async def drop_files(self) -> None:
+        """Nothing is synchronised any more; the files stay as they are on both sides."""
+        files, self.files = self.files, None
+        if files is not None:
+            await files.close()
 
     async def close(self) -> None:
+        await self.drop_files()
         await self._background.close()
         await self.drop_links()
         await self.forwarder.close()

@@ -12,7 +12,7 @@ GROUPS = (
     ("environment", ("up", "status", "ls", "host", "configs", "stop", "start", "rebuild", "down", "compose", "init")),
     ("work", ("exec", "shell", "run", "debug", "test", "tui")),
     ("runs", ("runs", "logs", "attach", "kill", "rerun", "stack", "profile")),
-    ("ports and services", ("ports", "forward", "services", "open")),
+    ("files, ports and services", ("sync", "ports", "forward", "services", "open")),
     ("for a team", ("build", "vendor")),
     ("set-up", ("ide", "debugpy", "schema", "supervisor", "devcontainer", "help", "version")),
 )

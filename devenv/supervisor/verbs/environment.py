@@ -28,6 +28,7 @@ from devenv.supervisor.profiler import profiles_of
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.snapshot import STATUS, without_secrets
 from devenv.supervisor.workbench import Workbench
+from devenv.sync.words import printable
 
 if TYPE_CHECKING:
     from devenv.environment.infer.proposal import Proposal
@@ -113,6 +114,8 @@ class EnvironmentVerbs:
         await bench.refresh_runs()
         await self._check_before_removal(bench, "down", args.force)
         ended = await self._end_before(bench, "down", args.force, connection)
+        if args.volumes and not args.force:
+            _refuse_unsynced(bench)
         # Also without a container: services of a Compose project may be left, or volumes.
         gone = await self._registry.environments.down(bench.target, ctx, _telling(connection), volumes=args.volumes)
         await bench.refresh()
@@ -163,7 +166,10 @@ class EnvironmentVerbs:
     async def _end_before(self, bench: Workbench, verb: str, force: bool, connection: Connection) -> list[RunView]:
         self._refuse_live(bench, verb, force)
         await self._bringing.end_pending(bench)
-        return await self._bringing.end_runs(bench, _telling(connection))
+        ended = await self._bringing.end_runs(bench, _telling(connection))
+        if bench.running and bench.files is not None and (why := await bench.files.after()) and not force:
+            raise Refused(why, f"to {verb} all the same: devenv {verb} --force")
+        return ended
 
     async def status(self, args: Args, ctx: ClientContext, connection: Connection) -> Any:
         bench = await self._registry.find(args, ctx)
@@ -247,6 +253,20 @@ def _refuse_others(bench: Workbench) -> None:
             f"the container of {bench.target.local_folder} belongs to {bench.owner}",
             "it is left alone; `devenv up` makes one of your own",
         )
+
+
+def _refuse_unsynced(bench: Workbench) -> None:
+    """Of files that both sides have changed, the volume holds the only copy of the container's."""
+    files = bench.files
+    if files is None or not files.pair.conflicts:
+        return
+    lines = [printable(conflict.path) for conflict in files.pair.conflicts[:12]]
+    count = len(files.pair.conflicts)
+    raise Refused(
+        f"{'1 file differs' if count == 1 else f'{count} files differ'} in the container from this machine's",
+        "choose with `devenv sync resolve`, or give them up: devenv down --volumes --force",
+        details={"lines": lines},
+    )
 
 
 def _propose(root: pathlib.Path) -> Proposal:

@@ -49,6 +49,8 @@ class ProcessVerbs:
         connection: Connection,
     ) -> None:
         cwd = bench.paths.working_folder(ctx.cwd) or env.get("HOME", "/")
+        if bench.files is not None:
+            await bench.files.before()
         try:
             link = await bench.link(args.user)
         except NoPython:
@@ -63,7 +65,10 @@ class ProcessVerbs:
         bench.guests += 1
         try:
             async with ClientStream(connection, ctx) as client:
-                connection.end(dict(await client.run(channel)))
+                ended = dict(await client.run(channel))
+                if bench.files is not None and (why := await bench.files.after()):
+                    connection.note(f"devenv: {why}")
+                connection.end(ended)
         finally:
             bench.guests -= 1
         await connection.drain()

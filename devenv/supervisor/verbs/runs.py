@@ -105,7 +105,10 @@ class RunVerbs:
         """Streams a run to its end, over as many links as it takes; its record."""
         async with ClientStream(connection, ctx) as client:
             with ports_told(bench, ctx, connection):
-                return await self._streamed(bench, run, client, tty=tty, tail=tail, input=input)
+                record = await self._streamed(bench, run, client, tty=tty, tail=tail, input=input)
+            if bench.files is not None and (why := await bench.files.after()):
+                connection.note(f"devenv: {why}")
+            return record
 
     async def _streamed(
         self, bench: Workbench, run: str, client: ClientStream, *, tty: bool, tail: int | None, input: bool

@@ -1,0 +1,157 @@
+"""The project's files of an environment whose container has them in a volume: a `Pair`, as front ends see it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pathlib
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+from devenv.api.views import ConflictView, SyncView
+from devenv.engine.port import ContainerSnapshot, Engine
+from devenv.environment.files import Synced
+from devenv.errors import DevenvError, LinkError, NotUp, SyncHalted
+from devenv.sync.core.entries import Kind, Tree, count_files
+from devenv.sync.core.merge import Conflict
+from devenv.sync.endpoint import Endpoint, LocalEndpoint
+from devenv.sync.pair import Pair, Ruler, State
+from devenv.sync.remote import open_remote
+from devenv.sync.words import printable, reason
+
+if TYPE_CHECKING:
+    from devenv.engine.port import Progress
+
+_SHOWN = 200  # conflicts and failures
+_AFTER = 60.0  # seconds that the end of a command waits for its outputs
+
+
+class Files:
+    """Lives as long as the environment has a container with this volume. `where` gives the engine and the container as
+    they are now, or None while it does not run."""
+
+    def __init__(
+        self,
+        synced: Synced,
+        folder: pathlib.Path,
+        ruler: Ruler,
+        where: Callable[[], tuple[Engine, ContainerSnapshot, str] | None],
+        changed: Callable[[], None],
+        *,
+        umask: int,
+    ) -> None:
+        self.synced = synced
+        self._where = where
+        self._umask = umask
+        self.local = LocalEndpoint(pathlib.Path(synced.host), umask=umask)
+        self.pair = Pair(self.local, self._connect, folder, ruler, changed)
+        self._loop: asyncio.Task[None] | None = None
+
+    async def _connect(self, rules: Any) -> Endpoint:
+        now = self._where()
+        if now is None:
+            raise NotUp("the container does not run", "run: devenv start")
+        engine, container, user = now
+        return await open_remote(
+            engine, container.id, user=user, root=self.synced.container, umask=self._umask, rules=rules
+        )
+
+    async def first(self, progress: Progress) -> None:
+        """All files are there when it returns: before any lifecycle command."""
+        key = "files"
+        progress.step(key, f"Copying the project's files to {self.synced.container}")
+        try:
+            await self.pair.first(lambda text: progress.update(key, detail=text))
+        except BaseException:
+            progress.done(key, ok=False)
+            raise
+        files = count_files(self.pair.synced)
+        told = f"{files} files" + (f", {len(self.pair.conflicts)} conflicts" if self.pair.conflicts else "")
+        progress.done(key, detail=told)
+
+    def start(self, begin: Callable[[Any, str], asyncio.Task[None]]) -> None:
+        """Watches and synchronises from now on; safe to repeat."""
+        if self._loop is None or self._loop.done():
+            self._loop = begin(self.pair.run(), "sync")
+
+    async def before(self) -> None:
+        """What was saved on this machine is visible inside when it returns. Raises SyncHalted and LinkError."""
+        self.pair.require()
+        try:
+            await self.pair.flush(both=False)
+        except TimeoutError:
+            raise LinkError(
+                "the project's files did not get to the container in time", "see: devenv sync status"
+            ) from None
+
+    async def after(self) -> str:
+        """What a command made inside is here when it returns; else a sentence that says why not."""
+        try:
+            await self.pair.flush(both=True, patience=_AFTER)
+        except (DevenvError, OSError, TimeoutError) as error:
+            why = getattr(error, "message", "") or str(error) or "it takes longer than a minute"
+            return f"what it wrote is not here yet: {why} (devenv sync status)"
+        return ""
+
+    async def close(self) -> None:
+        if self._loop is not None:
+            self._loop.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._loop
+            self._loop = None
+        await self.pair.close()
+
+    def view(self) -> SyncView:
+        pair = self.pair
+        return SyncView(
+            state=pair.state.value,
+            why=pair.why,
+            host=self.synced.host,
+            container=self.synced.container,
+            files=count_files(pair.synced),
+            conflicts=[conflict_view(c) for c in pair.conflicts[:_SHOWN]],
+            failures=[f"{printable(f.path)} ({f.side.value}): {f.why}" for f in pair.failures[:_SHOWN]],
+            to_container=pair.counters.to_container,
+            to_host=pair.counters.to_host,
+            last=pair.counters.last,
+        )
+
+    @contextlib.asynccontextmanager
+    async def quiet(self) -> AsyncIterator[None]:
+        """Nothing is synchronised meanwhile."""
+        async with self.pair.held():
+            yield
+
+    @property
+    def halted(self) -> SyncHalted | None:
+        try:
+            self.pair.require()
+        except SyncHalted as error:
+            return error
+        return None
+
+    @property
+    def unsynced(self) -> bool:
+        """Whether the container may have what this machine has not."""
+        return bool(self.pair.conflicts) or self.pair.state is not State.IN_STEP
+
+
+def conflict_view(conflict: Conflict) -> ConflictView:
+    return ConflictView(
+        path=conflict.path,
+        shown=printable(conflict.path),
+        why=reason(conflict),
+        host=_kind(conflict.host),
+        container=_kind(conflict.container),
+    )
+
+
+def _kind(tree: Tree) -> str:
+    if tree is None:
+        return "absent"
+    return {Kind.FILE: "file", Kind.FOLDER: "folder", Kind.LINK: "link"}.get(tree.kind, "unreadable")
+
+
+def host_path(files: Files, path: str) -> str:
+    return os.path.join(files.synced.host, path)  # noqa: PTH118
