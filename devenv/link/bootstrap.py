@@ -84,14 +84,14 @@ class Attempt:
         return f"{self.python}: {self.reason}"
 
 
-def boot_argv(python: str) -> list[str]:
-    return [python, "-I", "-S", "-u", "-c", BOOT]
+def boot_argv(python: str, boot: str = BOOT) -> list[str]:
+    return [python, "-I", "-S", "-u", "-c", boot]
 
 
-def search_argv(pythons: Sequence[str], modules: Sequence[str]) -> list[str]:
+def search_argv(pythons: Sequence[str], modules: Sequence[str], boot: str = BOOT) -> list[str]:
     """Search and boot in one exec, for an image with a shell. Ends without a word when nothing fits: `find_python`
     tells why."""
-    return ["sh", "-c", _SEARCH, "sh", check_code(modules), BOOT, *pythons]
+    return ["sh", "-c", _SEARCH, "sh", check_code(modules), boot, *pythons]
 
 
 def check_code(modules: Sequence[str]) -> str:

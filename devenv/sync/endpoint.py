@@ -126,6 +126,7 @@ class LocalEndpoint:
         self._tree: Tree = None
         self._node: Any = None
         self._moved = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         if rules is not None:
             self._place.use_rules(rules)
 
@@ -175,9 +176,17 @@ class LocalEndpoint:
                 return await asyncio.to_thread(self._place.apply, nodes, cycle, coming)
 
     async def settle(self) -> Hints:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            await self._call(self._place.watch, self._tell)
         self._moved.clear()
         dirty, lost = await self._call(self._place.settle)
         return Hints(frozenset(dirty), lost)
+
+    def _tell(self) -> None:
+        """From the watcher's thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._moved.set)
 
     async def wait(self) -> None:
         await self._moved.wait()

@@ -124,7 +124,7 @@ class Session:
             for side in self._sides:
                 group.create_task(self._look(side, hints[side], rehash))
         trees, now = dict(self._trees), dict(self._replicas)
-        if is_new(now[Side.CONTAINER], ancestor.container):
+        if trees[Side.CONTAINER] is not None and is_new(now[Side.CONTAINER], ancestor.container):
             ancestor = Ancestor()
         before = {Side.HOST: ancestor.host, Side.CONTAINER: ancestor.container}
         looked = [(side, trees[side], now[side], before[side]) for side in self._sides]

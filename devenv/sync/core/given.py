@@ -14,6 +14,7 @@ MOST_NAME = 255  # bytes, as Linux has it
 MOST_ENTRIES = 2_000_000
 MOST_TEXT = 4096
 _DIGESTS = (20, 32)
+_SAME = "/"
 
 # Code points that some file systems ignore in names, so that what looks like another name is `.git` there.
 _IGNORABLE = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
@@ -36,6 +37,14 @@ def grown(tree: Tree, before: Any, node: Any) -> Tree:
     if node is None:
         return None
     return _Parser().grown(tree, before, node, 0)
+
+
+def received(tree: Tree, said: Any, *, whole: bool = False) -> Tree:
+    """A tree as `side.wire` writes it, where `tree` is the one that it was told against; what is equal is the same
+    object again. `whole`: it is no delta, and what it does not name is not there. Raises Untrustworthy."""
+    if said is None:
+        return None
+    return _Parser().received(tree, said, 0, whole)
 
 
 def as_node(tree: Tree) -> Any:
@@ -85,6 +94,38 @@ class _Parser:
                 return problem(text[:MOST_TEXT])
         raise Untrustworthy("an entry of no known form")
 
+    def received(self, tree: Tree, said: Any, depth: int, whole: bool) -> Entry:
+        if not isinstance(said, dict):
+            entry = self.entry(_heard(said), depth)
+            return tree if tree is not None and tree == entry else entry
+        if depth >= MOST_DEPTH:
+            raise Untrustworthy(f"folders more than {MOST_DEPTH} deep")
+        known = tree.children if tree is not None else {}
+        delta = _SAME in said
+        if delta and (whole or tree is None or tree.kind is not Kind.FOLDER):
+            raise Untrustworthy("a change of what is not there")
+        found = dict(known) if delta else {}
+        same = delta or len(said) == len(known)
+        for name, child in said.items():
+            if name == _SAME:
+                continue
+            was = known.get(name)
+            if was is None and not _good(name):
+                raise Untrustworthy(f"the name {name!a}"[:200])
+            if child is None:
+                if not delta or found.pop(name, None) is None:
+                    raise Untrustworthy("something goes that was not there")
+                same = False
+                continue
+            found[name] = entry = self.received(was, child, depth + 1, whole or not delta)
+            same = same and entry is was
+        self._left -= len(said)
+        if self._left < 0:
+            raise Untrustworthy(f"more than {MOST_ENTRIES} entries")
+        if same and tree is not None and tree.kind is Kind.FOLDER:
+            return tree
+        return Entry(Kind.FOLDER, children=MappingProxyType(found)) if found else EMPTY
+
     def grown(self, tree: Tree, before: Any, node: Any, depth: int) -> Entry:
         if tree is not None and node is before:
             return tree
@@ -116,6 +157,19 @@ class _Parser:
                 raise Untrustworthy(f"the name {name!a}"[:200])
             found[name] = self.entry(child, depth + 1)
         return Entry(Kind.FOLDER, children=MappingProxyType(found))
+
+
+def _heard(said: Any) -> Any:
+    """A leaf as `side.wire` writes it."""
+    if not isinstance(said, str) or not said:
+        raise Untrustworthy("an entry of no kind")
+    kind, rest = said[0], said[1:]
+    if kind in "fx":
+        try:
+            return ("f", bytes.fromhex(rest), kind == "x")
+        except ValueError:
+            raise Untrustworthy("a digest that is none") from None
+    return (kind, rest) if kind in "lp" else (said,)
 
 
 def _good(name: str) -> bool:

@@ -288,11 +288,14 @@ class Receiver:
             raise Broken("more than was announced")
         if self._digest in self.failed:
             return
-        if length == self._size:  # all of it
-            if not self._stage.keep(self._digest, bytes(data)):
-                self.failed[self._digest] = ""
-            return
-        self._open().write(data)
+        try:
+            if length == self._size:  # all of it
+                if not self._stage.keep(self._digest, bytes(data)):
+                    self.failed[self._digest] = ""
+                return
+            self._open().write(data)
+        except OSError as error:
+            self._give_up(os.strerror(error.errno or 0))
 
     def _again(self, first: int, count: int) -> None:
         path = self._wanted[self._digest]
@@ -300,33 +303,31 @@ class Receiver:
             raise Broken("blocks of nothing")
         if self._digest in self.failed:
             return
-        part = self._open()
         try:
-            number = os.open(path, _FLAGS)
-        except OSError:
-            self._give_up()
-            return
-        with open(number, "rb", buffering=0) as file:
-            file.seek(first * BLOCK)
-            for _ in range(count):
-                data = _full(file.read, BLOCK)
-                self._rest -= len(data)
-                if self._rest < 0:
-                    raise Broken("more than was announced")
-                if not data:
-                    self._give_up()
-                    return
-                part.write(data)
+            part = self._open()
+            with open(os.open(path, _FLAGS), "rb", buffering=0) as file:
+                file.seek(first * BLOCK)
+                for _ in range(count):
+                    data = _full(file.read, BLOCK)
+                    self._rest -= len(data)
+                    if self._rest < 0:
+                        raise Broken("more than was announced")
+                    if not data:
+                        self._give_up("")
+                        return
+                    part.write(data)
+        except OSError as error:
+            self._give_up(os.strerror(error.errno or 0))
 
     def _open(self) -> Part:
         if self._part is None:
             self._part = Part(self._stage, self._digest, self._offset)
         return self._part
 
-    def _give_up(self) -> None:
+    def _give_up(self, why: str) -> None:
         self.close()
         self._stage.drop(self._digest)
-        self.failed[self._digest] = ""
+        self.failed[self._digest] = why
 
     def _finish(self, whole: bool) -> None:
         part, self._part = self._part, None
@@ -338,7 +339,10 @@ class Receiver:
             self._stage.drop(self._digest)
             self.failed[self._digest] = ""
             return
-        if part is None and (self._size == 0 or self._offset):
-            part = Part(self._stage, self._digest, self._offset)
-        if part is not None and not part.done():
-            self.failed[self._digest] = ""
+        try:
+            if part is None and (self._size == 0 or self._offset):
+                part = Part(self._stage, self._digest, self._offset)
+            if part is not None and not part.done():
+                self.failed[self._digest] = ""
+        except OSError as error:
+            self._give_up(os.strerror(error.errno or 0))

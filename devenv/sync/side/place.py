@@ -1,16 +1,19 @@
 """One side whole: what is there, what is made there, and what was heard of since. One call at a time."""
 
 import binascii
+import hashlib
 import os
 import stat
+import time
 
-from . import pack
+from . import memory, pack, trash
 from .apply import OWN, Applier
-from .scan import Scanner
+from .scan import RECORD, Scanner
+from .watch import Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from typing import Any
 
     from .apply import Step
@@ -18,8 +21,13 @@ if TYPE_CHECKING:
 
     Tree = tuple[Any, ...]
 
+_DAY = 86400.0
+_MUCH = 500  # files that were read: worth to be remembered at once
 BIG = 8 << 20
 """From this size on only the changed blocks of a file travel."""
+
+
+_ATTRIBUTE = "user.devenv.replica"
 
 
 class Contents:
@@ -45,36 +53,116 @@ class Place:
         self._algorithm = algorithm
         self.scanner = Scanner(root, _only_own, algorithm)
         self.tree = None  # type: Tree | None
+        self.watcher = None  # type: Watcher | None
+        self._notify = None  # type: Callable[[], None] | None
+        self._record = RECORD + hashlib.new(algorithm).digest_size
+        self._loaded = False
+        self._unsaved = 0  # files whose contents were read, and only memory knows what they are
+        self._pruned = 0.0
         self._whole = True  # the next scan must be a full one
         self.staged = True  # whether anything may be left of contents that came
 
+    def watch(self, notify: "Callable[[], None]") -> None:
+        """From now on `notify` is called when something is written, once until the next `settle`, from another thread.
+        Without inotify nobody is told."""
+        self._notify = notify
+        self._rewatch()
+
+    @property
+    def watching(self) -> bool:
+        return self._notify is not None
+
+    @property
+    def lacking(self) -> str:
+        """Why not everything is watched."""
+        return self.watcher.lacking if self.watcher is not None else ""
+
+    def is_staged(self) -> bool:
+        """Whether contents may be there that came for steps which were not made."""
+        try:
+            self.staged = bool(os.listdir(os.path.join(self.root, OWN, "stage")))
+        except FileNotFoundError:
+            self.staged = False
+        return self.staged
+
+    def _rewatch(self) -> None:
+        self._whole = True
+        if self.watcher is not None:
+            self.watcher.close()
+        self.watcher = self.scanner.entered = None
+        if self._notify is None:
+            return
+        try:
+            self.watcher = Watcher(lambda path, is_folder: self.scanner.ignored(path, is_folder), self._notify)
+        except (OSError, AttributeError):
+            return
+        self.scanner.entered = self.watcher.add
+
     def use_rules(self, rules: "Any") -> None:
         """The next scan is a full one."""
-        self._whole = True
+        ignored, too_big = _matching(rules)
+        self.scanner.ignored = lambda path, is_folder: path == OWN or ignored(path, is_folder)
+        self.scanner.too_big = too_big
+        self._rewatch()
 
     def scan(self, dirty: "Collection[str] | None", rehash: bool = False) -> "Tree | None":
         if self._whole or rehash:
             dirty = None
+        if not self._loaded:
+            self._loaded = True
+            self.scanner.known = memory.load(self._memory, self._record)
         self.tree = self.scanner.scan(self.tree, dirty, rehash)
         self._whole = False
+        self._unsaved += self.scanner.hashed
+        if self._unsaved >= _MUCH:
+            self.remember()
         return self.tree
 
-    def replica(self, new: bool = False) -> "tuple[str, int]":
-        """(the word that is kept in the folder, its device); with `new` it gets a word if it has none."""
-        word = ""
+    @property
+    def _memory(self) -> str:
+        return os.path.join(self.root, OWN, "scan")
+
+    def remember(self) -> None:
+        """For the next process: what it finds as it was it need not read."""
+        if not self._unsaved or not os.path.isdir(os.path.join(self.root, OWN)):
+            return
         try:
-            with open(os.path.join(self.root, OWN, "replica"), encoding="ascii") as file:
+            memory.save(self._memory, self.scanner.known, self._record)
+        except OSError:
+            return  # a full disk, or one that may not be written: reading again is all that it costs
+        self._unsaved = 0
+
+    def replica(self, new: bool = False) -> "tuple[str, int]":
+        """(the word that is kept in the folder, its device); with `new` it gets a word if it has none. Who cleans the
+        folder of all that is ignored (`git clean -fdx`) takes the file; the folder's own attribute stays."""
+        path = os.path.join(self.root, OWN, "replica")
+        try:
+            with open(path, encoding="ascii") as file:
                 word = file.read(64).strip()
         except FileNotFoundError:
+            word = self._attribute()
             if new:
                 self._made()
-                word = binascii.hexlify(os.urandom(16)).decode("ascii")
-                with open(os.path.join(self.root, OWN, "replica"), "w", encoding="ascii") as file:
+                word = word or binascii.hexlify(os.urandom(16)).decode("ascii")
+                with open(path, "w", encoding="ascii") as file:
                     file.write(word + "\n")
+                self._set_attribute(word)
         try:
             return word, os.lstat(self.root).st_dev
         except FileNotFoundError:
             return word, 0
+
+    def _attribute(self) -> str:
+        try:
+            return os.getxattr(self.root, _ATTRIBUTE).decode("ascii", "replace")[:64]
+        except (AttributeError, OSError):
+            return ""  # none there, or a system without them
+
+    def _set_attribute(self, word: str) -> None:
+        try:
+            os.setxattr(self.root, _ATTRIBUTE, word.encode("ascii"))
+        except (AttributeError, OSError):
+            pass  # the file alone has to do
 
     def _made(self) -> None:
         """Our own folder, which no version control shall see."""
@@ -82,9 +170,12 @@ class Place:
         try:
             os.mkdir(own, 0o700)
         except FileExistsError:
-            return
-        with open(os.path.join(own, ".gitignore"), "w", encoding="ascii") as file:
-            file.write("*\n")
+            pass
+        try:
+            with open(os.path.join(own, ".gitignore"), "x", encoding="ascii") as file:
+                file.write("*\n")
+        except FileExistsError:
+            pass
 
     def _applier(self) -> Applier:
         self._made()
@@ -140,22 +231,59 @@ class Place:
                         results[at] = contents.receiver.failed.get(after[1]) or results[at]
             applier.clear()
             self.staged = False
+            self._unsaved += len(steps)
+            self._prune()
             return results
         finally:
             applier.__exit__()
 
     def trashed(self) -> "list[tuple[str, float, list[str], int]]":
-        return []
+        return trash.trashed(self._trash)
 
     def restore(self, cycle: str) -> "dict[str, str]":
-        return {}
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        root = os.open(self.root, flags)
+        try:
+            there = os.open(self._trash, flags)
+            try:
+                return trash.restore(root, there, cycle)
+            finally:
+                os.close(there)
+        finally:
+            os.close(root)
+
+    @property
+    def _trash(self) -> str:
+        return os.path.join(self.root, OWN, "trash")
+
+    def _prune(self) -> None:
+        now = time.time()
+        if not 0 <= now - self._pruned < _DAY:
+            self._pruned = now
+            trash.prune(self._trash, now)
 
     def settle(self) -> "tuple[set[str], bool]":
         """(folders in which something may have been written before this call, whether elsewhere as well)"""
-        return set(), True
+        if self.watcher is None:
+            return set(), True
+        dirty, fresh, lost = self.watcher.take()
+        self.scanner.fresh |= fresh
+        return dirty | fresh, lost or self._whole
 
     def close(self) -> None:
-        pass
+        self.remember()
+        if self.watcher is not None:
+            self.watcher.close()
+            self.watcher = self.scanner.entered = None
+
+
+def _matching(rules: "Any") -> "tuple[Callable[[str, bool], bool], Callable[[str, int], bool] | None]":
+    if rules is None:
+        return _only_own, None
+    from .rules import Matcher
+
+    matcher = Matcher(rules)
+    return matcher.ignored, matcher.too_big
 
 
 def _only_own(path: str, is_folder: bool) -> bool:

@@ -27,6 +27,7 @@ _EXECUTABLE = stat.S_IXUSR
 _KEY = struct.Struct("<QQQqq")
 _RECORD = struct.Struct("<QQQqqq")
 _NO_RECORDS = {}  # type: dict[str, bytes]
+RECORD = _RECORD.size
 DEEPEST = 250
 
 

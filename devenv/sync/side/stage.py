@@ -7,7 +7,7 @@ import stat
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import IO, Any
+    from typing import Any
 
 CHUNK = 1 << 20
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -83,7 +83,7 @@ class Part:
         self._name = digest.hex() + ".part"
         self._found = hashlib.new(stage.algorithm)
         number = os.open(self._name, _MORE if offset else _NEW, 0o600, dir_fd=stage.folder)
-        self._file = open(number, "r+b" if offset else "wb")  # type: IO[bytes]  # noqa: SIM115
+        self._file = open(number, "r+b" if offset else "wb")  # type: Any  # noqa: SIM115
         try:
             while offset:
                 data = self._file.read(min(CHUNK, offset))

@@ -166,12 +166,26 @@ async def test_another_folder_in_its_place_deletes_nothing(pair: Pair) -> None:
     (pair.container / "f0").write_text("what an image ships")
     pair.restart()
     report = await pair.cycle()
-    assert report.halted is not None and (report.halted.why, report.halted.side) == (Halt.REPLICA, Side.CONTAINER)
-    assert len(pair.files(Side.HOST)) == 3
+    assert (report.halted, [found.path for found in report.conflicts]) == (None, ["f0"])
+    assert pair.files(Side.HOST) == {f"f{number}": b"only copy" for number in range(3)}
+    assert pair.files(Side.CONTAINER) == {"f0": b"what an image ships", "f1": b"only copy", "f2": b"only copy"}
     shutil.rmtree(pair.container)
     report = await pair.cycle()
     assert report.halted is not None and report.halted.why is Halt.ROOT_GONE
     assert len(pair.files(Side.HOST)) == 3
+
+
+async def test_another_folder_of_the_host_is_a_question(pair: Pair) -> None:
+    for number in range(3):
+        (pair.host / f"f{number}").write_text("only copy")
+    await pair.cycle()
+    shutil.rmtree(pair.host)
+    pair.host.mkdir()
+    (pair.host / "f0").write_text("another checkout")
+    pair.restart()
+    report = await pair.cycle()
+    assert report.halted is not None and (report.halted.why, report.halted.side) == (Halt.REPLICA, Side.HOST)
+    assert len(pair.files(Side.CONTAINER)) == 3
 
 
 async def test_many_deletions_wait_for_a_word(pair: Pair) -> None:

@@ -1,0 +1,385 @@
+"""The side that is a folder in a container: its process, started by an engine exec, and what goes between.
+
+Nothing that it says is believed: sizes, names and kinds are checked before they are used, and a process that does not
+keep to the format is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import Any, TypeVar
+
+from devenv.engine.port import Engine, ExecStream
+from devenv.errors import DevenvError, EngineError, LinkError
+from devenv.link import bundle
+from devenv.link.bootstrap import BOOT, DEFAULT_PYTHONS, boot_argv, find_python, search_argv
+from devenv.sync.core.changes import Step
+from devenv.sync.core.entries import Tree
+from devenv.sync.core.given import Untrustworthy, as_node, received
+from devenv.sync.core.guards import Replica
+from devenv.sync.endpoint import Hints, Trashed, Wanted
+from devenv.sync.side import wire
+
+T = TypeVar("T")
+
+PACKAGE = "devenv.sync.side"
+SYNC_BOOT = BOOT.replace("devenv_agent", "devenv_sync")
+
+_START = 30.0  # seconds for a cold interpreter on a busy machine
+_NOISE = 64 << 10  # bytes before the greeting
+_AHEAD = 8  # data frames that wait for whoever reads them
+_MOST_COMPRESSED = 256 << 20  # bytes of a tree
+_MOST_REPLY = 64 << 20  # bytes
+_MOST_DIRTY = 20_000
+
+
+async def open_remote(
+    engine: Engine, container_id: str, *, user: str, root: str, umask: int, rules: Any
+) -> RemoteEndpoint:
+    """The folder `root` of a running container, as `user` sees it. Raises NoPython, LinkError and engine errors."""
+    modules = bundle.required_modules(PACKAGE)
+    hello = {"op": "hello", "root": root, "umask": umask, "rules": rules}
+    try:
+        return await _open(engine, container_id, user, search_argv(DEFAULT_PYTHONS, modules, SYNC_BOOT), hello)
+    except (LinkError, EngineError) as error:
+        if isinstance(error, LinkError) and "noise" not in error.details:
+            raise
+        python = await find_python(engine, container_id, user=user, pythons=DEFAULT_PYTHONS, modules=modules)
+    return await _open(engine, container_id, user, boot_argv(python, SYNC_BOOT), hello)
+
+
+async def _open(engine: Engine, container: str, user: str, argv: Sequence[str], hello: Any) -> RemoteEndpoint:
+    stream = await engine.exec_stream(container, argv, user=user)
+    try:
+        async with asyncio.timeout(_START):
+            await stream.write(bundle.payload(PACKAGE) + wire.message(wire.REQUEST, hello))
+            rest = await _greeting(stream)
+            end = RemoteEndpoint(stream, rest)
+            await end.begin()
+            return end
+    except TimeoutError:
+        await _quietly_close(stream)
+        raise LinkError(
+            "the container's side did not answer in time", "is the container very busy, or paused?"
+        ) from None
+    except BaseException:
+        await _quietly_close(stream)
+        raise
+
+
+async def _greeting(stream: ExecStream) -> bytes:
+    """What came behind the magic bytes."""
+    told, errors = bytearray(), b""
+    while (at := told.find(wire.MAGIC)) < 0:
+        chunk = await stream.read()
+        if chunk is None or len(told) > _NOISE:
+            text = (bytes(told) + errors).decode("utf-8", "replace").strip()
+            last = text.splitlines()[-1][:300] if text else "nothing was said"
+            raise LinkError(f"the container's side did not start: {last}", details={"noise": text[-4000:]})
+        number, data = chunk
+        if number == 2:
+            errors = (errors + data)[-4000:]
+        else:
+            told += data
+    return bytes(told[at + len(wire.MAGIC) :])
+
+
+async def _quietly_close(stream: ExecStream) -> None:
+    with contextlib.suppress(OSError, DevenvError):
+        await stream.close()
+
+
+class RemoteEndpoint:
+    """Made by `open_remote`. Once anything raised LinkError, everything does."""
+
+    def __init__(self, stream: ExecStream, early: bytes = b"") -> None:
+        self._stream = stream
+        self._early = early
+        self._one = asyncio.Lock()
+        self._moved = asyncio.Event()
+        self._told: asyncio.Queue[tuple[int, bytes] | LinkError] = asyncio.Queue(_AHEAD)
+        self._reader: asyncio.Task[None] | None = None
+        self._gone: LinkError | None = None
+        self._errors = b""
+        self._stop = False
+        self._tree: Tree = None
+        self._base = ""  # what the other side is to tell its tree against
+        self._replica: Replica | None = None
+        self._staged = True
+        self.lacking = ""
+        """Why not everything is watched there."""
+
+    async def begin(self) -> None:
+        self._reader = asyncio.create_task(self._read(), name="sync: what the container says")
+        self._staged = await self._checked(await self._reply(), lambda said: _given(said, "staged", bool))
+
+    # frames
+
+    async def _read(self) -> None:
+        frames = wire.Frames(_MOST_REPLY)
+        try:
+            data: bytes | None = self._early
+            while data is not None:
+                for kind, payload in frames.feed(data):
+                    if kind == wire.EVENT:
+                        self._moved.set()
+                    elif kind == wire.STOP:
+                        self._stop = True
+                    else:
+                        await self._told.put((kind, payload))
+                data = await self._chunk()
+            last = self._errors.decode("utf-8", "replace").strip().splitlines()[-1:]
+            self._end(LinkError("the container's side ended" + (f": {last[0][:300]}" if last else "")))
+        except wire.Broken as error:
+            self._end(LinkError(f"the container's side broke the protocol: {error}"))
+        except (OSError, DevenvError) as error:
+            self._end(LinkError(f"the container's side is gone: {error}"))
+        await _quietly_close(self._stream)
+
+    async def _chunk(self) -> bytes | None:
+        while (chunk := await self._stream.read()) is not None:
+            number, data = chunk
+            if number == 1:
+                return data
+            self._errors = (self._errors + data)[-4000:]
+        return None
+
+    def _end(self, why: LinkError) -> None:
+        self._gone = self._gone or why
+        self._moved.set()
+        while self._told.full():
+            self._told.get_nowait()
+        self._told.put_nowait(self._gone)
+
+    async def _frame(self) -> tuple[int, bytes]:
+        if self._gone is not None and self._told.empty():
+            raise self._gone
+        found = await self._told.get()
+        if isinstance(found, LinkError):
+            raise found
+        return found
+
+    async def _write(self, data: bytes) -> None:
+        if self._gone is not None:
+            raise self._gone
+        try:
+            await self._stream.write(data)
+        except OSError as error:
+            raise LinkError(f"the container's side is gone: {error}") from None
+
+    async def _reply(self, frame: tuple[int, bytes] | None = None) -> Any:
+        """What `frame`, or the next one, says. Raises OSError where the other side met one, with its number."""
+        kind, payload = frame or await self._frame()
+        if kind != wire.REPLY:
+            raise await self._broken("no reply where one is due")
+        try:
+            said = json.loads(payload)
+        except (ValueError, RecursionError):
+            raise await self._broken("a reply that cannot be read") from None
+        if isinstance(said, dict) and said.get("ok") is True:
+            return said.get("result")
+        if isinstance(said, dict) and isinstance(said.get("errno"), int) and isinstance(said.get("text"), str):
+            raise OSError(said["errno"], f"in the container: {said['text'][:300]}")
+        raise await self._broken("a reply of no known form")
+
+    async def _broken(self, what: str) -> LinkError:
+        self._end(LinkError(f"the container's side broke the protocol: {what}"))
+        await _quietly_close(self._stream)
+        assert self._gone is not None
+        return self._gone
+
+    async def _call(self, op: str, read: Callable[[Any], T], **more: Any) -> T:
+        """A call that was cancelled leaves a reply that nobody knows any more: the link ends with it."""
+        async with self._one:
+            try:
+                await self._write(wire.message(wire.REQUEST, {"op": op, **more}))
+                return await self._checked(await self._reply(), read)
+            except asyncio.CancelledError:
+                await self._broken("a call was given up")
+                raise
+
+    async def _checked(self, said: Any, read: Callable[[Any], T]) -> T:
+        try:
+            return read(said)
+        except (Untrustworthy, wire.Broken, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise await self._broken(str(error)[:300]) from None
+
+    # what an endpoint does
+
+    def expect(self, tree: Tree) -> None:
+        """If it still has that, it need not be sent."""
+        if self._tree is None:
+            self._tree, self._base = tree, "expected"
+
+    async def scan(self, dirty: Collection[str] | None = None, *, rehash: bool = False) -> Tree:
+        base = self._base
+        if base == "expected":
+            base = await asyncio.to_thread(lambda: wire.fingerprint(wire.say(as_node(self._tree))))
+        async with self._one:
+            try:
+                listed = None if dirty is None else sorted(dirty)
+                request = {"op": "scan", "dirty": listed, "rehash": rehash, "base": base}
+                await self._write(wire.message(wire.REQUEST, request))
+                packed = bytearray()
+                while True:
+                    kind, payload = await self._frame()
+                    if kind != wire.DATA:
+                        break
+                    packed += payload
+                    if len(packed) > _MOST_COMPRESSED:
+                        raise await self._broken("a tree that is too big")
+                said = await self._reply((kind, payload))
+                self._tree = await self._checked(said, lambda said: self._heard(said, bytes(packed)))
+                self._base = "last"
+                return self._tree
+            except asyncio.CancelledError:
+                await self._broken("a call was given up")
+                raise
+
+    def _heard(self, said: Any, packed: bytes) -> Tree:
+        form = _given(said, "form", str)
+        told = wire.unpacked(packed)
+        self._replica = _replica(said["replica"])
+        self.lacking = _given(said, "lacking", str)[:300]
+        if form == "whole":
+            return received(self._tree, told, whole=True)
+        if (form == "delta" and self._base == "last") or (form == "expected" and self._base == "expected"):
+            return received(self._tree, told)
+        raise wire.Broken("a tree that was not asked for")
+
+    async def replica(self, *, new: bool = False) -> Replica:
+        """As it was at the last scan, where that is known."""
+        if self._replica is None or new:
+            self._replica = await self._call("replica", _replica, new=new)
+        return self._replica
+
+    async def missing(self, digests: Collection[bytes]) -> dict[bytes, int]:
+        if not self._staged:
+            return dict.fromkeys(digests, 0)
+        asked = set(digests)
+
+        def read(said: Any) -> dict[bytes, int]:
+            found = {bytes.fromhex(name): int(size) for name, size in said.items()}
+            if not found.keys() <= asked or any(size < 0 for size in found.values()):
+                raise wire.Broken("contents that nobody asked for")
+            return found
+
+        return await self._call("missing", read, digests=[digest.hex() for digest in digests])
+
+    async def big(self, paths: Collection[str]) -> list[str]:
+        return await self._call("big", lambda said: [path for path in said if path in paths], paths=list(paths))
+
+    async def blocks(self, paths: Collection[str]) -> dict[str, bytes]:
+        def read(said: Any) -> dict[str, bytes]:
+            return {path: bytes.fromhex(found) for path, found in said.items() if path in paths}
+
+        return await self._call("blocks", read, paths=list(paths))
+
+    async def pack(self, wanted: Sequence[Wanted]) -> AsyncIterator[bytes]:
+        asked = [[one.digest.hex(), one.path, one.offset, one.old.hex()] for one in wanted]
+        async with self._one:
+            whole = False
+            try:
+                await self._write(wire.message(wire.REQUEST, {"op": "pack", "wanted": asked}))
+                while True:
+                    kind, payload = await self._frame()
+                    if kind != wire.DATA:
+                        break
+                    yield payload
+                await self._reply(None if kind == wire.END else (kind, payload))
+                whole = True
+            finally:
+                if not whole and self._gone is None:
+                    await self._broken("a transfer was given up")
+
+    async def apply(self, steps: Sequence[Step], cycle: str, contents: AsyncIterator[bytes] | None = None) -> list[str]:
+        told = [[step.path, wire.say(as_node(step.before)), wire.say(as_node(step.after))] for step in steps]
+        request = {"op": "apply", "steps": told, "cycle": cycle, "contents": contents is not None}
+
+        def read(said: Any) -> list[str]:
+            found = [str(why)[:1000] for why in said]
+            if len(found) != len(steps):
+                raise wire.Broken("results of other steps")
+            return found
+
+        async with self._one:
+            whole = False
+            try:
+                self._stop = False
+                self._staged = True
+                await self._write(wire.message(wire.REQUEST, request))
+                if contents is not None:
+                    await self._send(contents)
+                results = await self._checked(await self._reply(), read)
+                self._staged = False
+                whole = True
+                return results
+            except OSError:
+                whole = self._gone is None
+                raise
+            finally:
+                if not whole and self._gone is None:
+                    await self._broken("a transfer was given up")
+
+    async def _send(self, contents: AsyncIterator[bytes]) -> None:
+        async for data in contents:
+            if self._stop:
+                break
+            for at in range(0, len(data), wire.TEXT):
+                await self._write(wire.frame(wire.DATA, data[at : at + wire.TEXT]))
+        await self._write(wire.frame(wire.END))
+
+    async def settle(self) -> Hints:
+        def read(said: Any) -> Hints:
+            dirty = said["dirty"]
+            if len(dirty) > _MOST_DIRTY or not all(isinstance(path, str) for path in dirty):
+                raise wire.Broken("hints of no known form")
+            return Hints(frozenset(dirty), bool(said["lost"]))
+
+        self._moved.clear()
+        return await self._call("settle", read)
+
+    async def wait(self) -> None:
+        await self._moved.wait()
+        if self._gone is not None:
+            raise self._gone
+
+    async def use_rules(self, rules: Any) -> None:
+        await self._call("rules", lambda said: None, rules=rules)
+
+    async def trashed(self) -> Sequence[Trashed]:
+        def read(said: Any) -> list[Trashed]:
+            return [Trashed(str(one[0]), float(one[1]), tuple(map(str, one[2])), int(one[3])) for one in said]
+
+        return await self._call("trashed", read)
+
+    async def restore(self, cycle: str) -> dict[str, str]:
+        def read(said: Any) -> dict[str, str]:
+            return {str(path): str(why) for path, why in said.items()}
+
+        return await self._call("restore", read, cycle=cycle)
+
+    async def close(self) -> None:
+        self._gone = self._gone or LinkError("the container's side was left")
+        self._moved.set()
+        if self._reader is not None:
+            self._reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reader
+        await _quietly_close(self._stream)
+
+
+def _given(said: Any, name: str, kind: type[T]) -> T:
+    """Raises Broken where it is not there, or of another kind."""
+    value = said.get(name) if isinstance(said, dict) else None
+    if not isinstance(value, kind):
+        raise wire.Broken(f"no {name} where one is due")
+    return value
+
+
+def _replica(said: Any) -> Replica:
+    word, device = said
+    return Replica(str(word)[:64], int(device))

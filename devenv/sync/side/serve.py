@@ -1,0 +1,156 @@
+"""The far side's process: requests on stdin, answers and hints on stdout, until stdin ends."""
+
+import json
+import os
+import sys
+import threading
+
+from . import wire
+from .pack import Broken
+from .place import Place
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Said = dict[str, Any]
+
+_READ = 1 << 18
+
+
+class Server:
+    def __init__(self, source: int, sink: int) -> None:
+        self._source, self._sink = source, sink
+        self._frames = wire.Frames()
+        self._waiting = []  # type: list[tuple[int, bytes]]
+        self._sending = threading.Lock()
+        self._place = None  # type: Place | None
+        self._sent = None  # type: Any
+        self._expected = ""
+
+    def run(self) -> None:
+        """Raises Broken for a host that does not keep to the format."""
+        try:
+            while True:
+                kind, payload = self._next()
+                if kind == wire.REQUEST:
+                    self._answer(json.loads(payload.decode("ascii")))
+                elif kind not in (wire.DATA, wire.END):  # of a request that was refused: it was sent ahead
+                    raise wire.Broken("a frame of kind %d" % kind)
+        except EOFError:
+            pass
+        finally:
+            if self._place is not None:
+                self._place.close()
+
+    def _next(self) -> "tuple[int, bytes]":
+        while not self._waiting:
+            data = os.read(self._source, _READ)
+            if not data:
+                raise EOFError()
+            self._waiting = self._frames.feed(data)[::-1]
+        return self._waiting.pop()
+
+    def _send(self, data: bytes) -> None:
+        with self._sending:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(self._sink, left) :]
+
+    def _answer(self, request: "Said") -> None:
+        try:
+            if self._place is None:
+                result = self._hello(request)
+            else:
+                result = getattr(self, "_on_" + request["op"])(self._place, request)
+            answer = {"ok": True, "result": result}  # type: dict[str, Any]
+        except OSError as error:
+            answer = {"ok": False, "errno": error.errno or 0, "text": error.strerror or str(error)}
+        self._send(wire.message(wire.REPLY, answer))
+
+    def _hello(self, request: "Said") -> "Any":
+        self._send(wire.MAGIC)
+        place = Place(request["root"], request["umask"])
+        if request["rules"] is not None:
+            place.use_rules(request["rules"])
+        self._place = place
+        return {"python": list(sys.version_info[:3]), "staged": place.is_staged()}
+
+    def _tell(self) -> None:
+        """From the watcher's thread."""
+        try:
+            self._send(wire.frame(wire.EVENT))
+        except OSError:
+            pass  # the host is gone, and stdin says so
+
+    def _on_scan(self, place: Place, request: "Said") -> "Any":
+        tree = place.scan(request["dirty"], request["rehash"])
+        sent, self._sent = self._sent, tree
+        if tree is None or tree[0] != "d":
+            form, said = "whole", wire.say(tree)  # type: tuple[str, Any]
+        elif request["base"] == "last" and sent is not None and sent[0] == "d":
+            form, said = "delta", wire.delta(sent, tree)
+        elif request["base"] not in ("", "last") and wire.fingerprint(wire.tracked(tree)) == request["base"]:
+            form, said = "expected", wire.others(tree)
+        else:
+            form, said = "whole", wire.say(tree)
+        packed = wire.packed(said)
+        for at in range(0, len(packed), wire.TEXT):
+            self._send(wire.frame(wire.DATA, packed[at : at + wire.TEXT]))
+        return {"form": form, "replica": place.replica(), "hashed": place.scanner.hashed, "lacking": place.lacking}
+
+    def _on_replica(self, place: Place, request: "Said") -> "Any":
+        return place.replica(request["new"])
+
+    def _on_missing(self, place: Place, request: "Said") -> "Any":
+        found = place.missing([bytes.fromhex(digest) for digest in request["digests"]])
+        return {digest.hex(): size for digest, size in found.items()}
+
+    def _on_blocks(self, place: Place, request: "Said") -> "Any":
+        return {path: found.hex() for path, found in place.blocks(request["paths"]).items()}
+
+    def _on_big(self, place: Place, request: "Said") -> "Any":
+        return place.big(request["paths"])
+
+    def _on_pack(self, place: Place, request: "Said") -> "Any":
+        wanted = [(bytes.fromhex(one[0]), one[1], one[2], bytes.fromhex(one[3])) for one in request["wanted"]]
+        for data in place.pack(wanted):
+            for at in range(0, len(data), wire.TEXT):
+                self._send(wire.frame(wire.DATA, data[at : at + wire.TEXT]))
+        self._send(wire.frame(wire.END))
+        return None
+
+    def _on_apply(self, place: Place, request: "Said") -> "Any":
+        steps = [(path, wire.hear(before), wire.hear(after)) for path, before, after in request["steps"]]
+        if not request["contents"]:
+            return place.apply(steps, request["cycle"])
+        with place.receive(steps) as coming:
+            stopped = False
+            while True:
+                kind, payload = self._next()
+                if kind == wire.END:
+                    break
+                if kind != wire.DATA:
+                    raise Broken("contents that do not end")
+                if stopped:
+                    continue
+                coming.receiver.feed(payload)
+                if coming.receiver.refused:
+                    stopped = True
+                    self._send(wire.frame(wire.STOP))
+            return place.apply(steps, request["cycle"], coming)
+
+    def _on_settle(self, place: Place, request: "Said") -> "Any":
+        if not place.watching:
+            place.watch(self._tell)
+        dirty, lost = place.settle()
+        return {"dirty": sorted(dirty), "lost": lost}
+
+    def _on_rules(self, place: Place, request: "Said") -> "Any":
+        place.use_rules(request["rules"])
+
+    def _on_trashed(self, place: Place, request: "Said") -> "Any":
+        return place.trashed()
+
+    def _on_restore(self, place: Place, request: "Said") -> "Any":
+        return place.restore(request["cycle"])
