@@ -32,7 +32,7 @@ log = logging.getLogger("devenv.sync")
 NOTHING = Hints(frozenset(), False)
 
 _GATHER = 0.01  # seconds: an editor's save is several events
-_STORM = 0.3  # seconds between looks while Git writes its index
+_STORM = 0.3  # seconds between looks while Git writes its index, or somebody deletes
 _LOOKS = 10
 _RETRY = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds after a step that was not made, because somebody wrote
 _CONNECT = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach the other side
@@ -255,7 +255,11 @@ class Pair:
                 None if Side.HOST in full else hints[Side.HOST],
                 None if Side.CONTAINER in full else hints[Side.CONTAINER],
                 allow_deletions=allow_deletions,
+                calm=allow_deletions,
             )
+            if report.unsure:
+                hints = await self._until_calm()
+                report = await session.cycle(hints[Side.HOST], hints[Side.CONTAINER])
         except BaseException:
             self._full = set(Side)  # what the hints said is not lost with this cycle
             raise
@@ -371,6 +375,17 @@ class Pair:
         for task in done:
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
+
+    async def _until_calm(self) -> dict[Side, Hints]:
+        """Whoever deletes much has done so: what was heard of until nobody wrote any more."""
+        found = dict.fromkeys(Side, NOTHING)
+        for _ in range(_LOOKS):
+            await asyncio.sleep(_STORM)
+            told = {side: await self._hints(side) for side in Side}
+            found = {s: Hints(found[s].dirty | told[s].dirty, found[s].lost or told[s].lost) for s in Side}
+            if not any(hint.dirty or hint.lost for hint in told.values()):
+                break
+        return found
 
     async def _gather(self) -> None:
         """A few milliseconds more: what belongs together comes together. While Git writes, until it has written."""

@@ -7,12 +7,15 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from devenv.sync.core.agreed import agreed
-from devenv.sync.core.changes import Step, applied_where_it_fits, needed, put, steps
+from devenv.sync.core.changes import Step, applied_where_it_fits, deletions, needed, put, steps
 from devenv.sync.core.entries import Kind, Tree, walk
 from devenv.sync.core.guards import Halted, Replica, Side, check_sides, check_steps, is_new
 from devenv.sync.core.merge import Conflict, Mode, ModeOf, Quiet, merge
 from devenv.sync.endpoint import Blockwise, Endpoint, Expecting, Hints, Wanted
 from devenv.sync.store import Ancestor, Store
+
+
+SEVERAL = 8  # deletions
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,17 +29,19 @@ class Failure:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
-    """What a cycle did. With `halted` nothing was applied, and a person is to be asked."""
+    """What a cycle did. With `halted` nothing was applied, and a person is to be asked; with `unsure` neither, because
+    somebody may be in the middle of deleting."""
 
     halted: Halted | None = None
     conflicts: tuple[Conflict, ...] = ()
     failures: tuple[Failure, ...] = ()
     done: dict[Side, int] = dataclasses.field(default_factory=dict)
+    unsure: bool = False
 
     @property
     def settled(self) -> bool:
         """Whether another cycle, if nobody writes meanwhile, would find nothing to do."""
-        return self.halted is None and not self.failures
+        return self.halted is None and not self.failures and not self.unsure
 
 
 class Session:
@@ -68,14 +73,20 @@ class Session:
         return self._ancestor.tree if self._ancestor is not None else None
 
     async def cycle(
-        self, host: Hints | None = None, container: Hints | None = None, *, allow_deletions: bool = False
+        self,
+        host: Hints | None = None,
+        container: Hints | None = None,
+        *,
+        allow_deletions: bool = False,
+        calm: bool = True,
     ) -> Report:
-        """What the hints name is looked at; None, or lost ones, is everything of that side.
+        """What the hints name is looked at; None, or lost ones, is everything of that side. Not `calm`: somebody writes
+        just now, and several deletions may be the beginning of many, so they are not begun with.
 
         Raises what an endpoint raises when it is gone; the next cycle then begins where this one was.
         """
         async with self._cycling:
-            return await self._safely({Side.HOST: host, Side.CONTAINER: container}, allow_deletions)
+            return await self._safely({Side.HOST: host, Side.CONTAINER: container}, allow_deletions, calm=calm)
 
     async def verify(self, *, allow_deletions: bool = False) -> Report:
         """A cycle that reads every content again."""
@@ -94,9 +105,11 @@ class Session:
             old = await self._load()
             await self._save(dataclasses.replace(old, tree=put(old.tree, path, tree)))
 
-    async def _safely(self, hints: dict[Side, Hints | None], allow_deletions: bool, *, rehash: bool = False) -> Report:
+    async def _safely(
+        self, hints: dict[Side, Hints | None], allow_deletions: bool, *, rehash: bool = False, calm: bool = True
+    ) -> Report:
         try:
-            return await self._cycle(hints, allow_deletions, rehash)
+            return await self._cycle(hints, allow_deletions, rehash, calm)
         except BaseException:
             self._trees.clear()
             raise
@@ -118,7 +131,7 @@ class Session:
         self._trees[side] = await end.scan(dirty, rehash=rehash)
         self._replicas[side] = await end.replica()
 
-    async def _cycle(self, hints: dict[Side, Hints | None], allow_deletions: bool, rehash: bool) -> Report:
+    async def _cycle(self, hints: dict[Side, Hints | None], allow_deletions: bool, rehash: bool, calm: bool) -> Report:
         ancestor = await self._load()
         async with asyncio.TaskGroup() as group:
             for side in self._sides:
@@ -133,6 +146,8 @@ class Session:
         merged = merge(ancestor.tree, trees[Side.HOST], trees[Side.CONTAINER], self._mode, self._quiet)
         aims = {Side.HOST: merged.host, Side.CONTAINER: merged.container}
         wanted = {side: steps(trees[side], aims[side]) for side in self._sides}
+        if not calm and any(sum(1 for _ in deletions(todo)) >= SEVERAL for todo in wanted.values()):
+            return Report(None, merged.conflicts, unsure=True)
         if not allow_deletions and (halted := check_steps(ancestor.tree, list(wanted.items()))) is not None:
             return Report(halted, merged.conflicts)
         name = self._name()

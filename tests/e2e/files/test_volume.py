@@ -1,0 +1,130 @@
+"""The project in a volume instead of a mount, kept the same: the daily loop, conflicts, and what must never be lost.
+
+On the local engine, by `sync.on: always`: the same machinery as with an engine on another machine.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Place
+from tests.e2e.daily.site import Site
+from tests.kit.fixtures import Images
+from tests.kit.waiting import eventually
+
+pytestmark = [pytest.mark.engine, pytest.mark.users]
+
+ALWAYS = "sync:\n  on: always\n"
+TRAIN = "import pathlib, sys\npathlib.Path('out.txt').write_text('made inside')\nprint('step', sys.argv[1:])\n"
+
+
+def synced(place: Place, image: str, files: dict[str, Any] | None = None, **config: Any) -> Site:
+    site = place({".devcontainer.json": {"image": image, **config}, "devenv.yaml": ALWAYS, **(files or {})})
+    site.devenv("up", timeout=180).ok()
+    return site
+
+
+def conflicts(site: Site) -> dict[str, dict[str, Any]]:
+    outcome = site.devenv("sync", "conflicts", "--json")
+    return {one["path"]: one for one in outcome.json()["sync"]["conflicts"]}
+
+
+@pytest.mark.parametrize("user", ["root", "1000", "3003"])
+def test_the_daily_loop(place: Place, images: Images, user: str) -> None:
+    image = images.python_user if user == "1000" else images.python
+    hook = {"postCreateCommand": "test -f train.py && echo seen > hook.txt"}
+    config = {"remoteUser": "dev"} if user == "1000" else {"remoteUser": user}
+    site = synced(place, image, {"train.py": TRAIN, "empty": {}, "run.sh": "#!/bin/sh\necho ran\n"}, **config, **hook)
+    mounts = site.docker.inspect(site.container())["Mounts"]
+    assert [m["Type"] for m in mounts if m["Destination"].startswith("/workspaces/")] == ["volume"]
+    assert site.path("hook.txt").read_text() == "seen\n", (
+        "the files were there before the lifecycle command, and came back"
+    )
+    assert site.exec("sh", "-c", "cat train.py && test -d empty && ./run.sh").ok().out == TRAIN + "ran\n"
+    assert site.devenv("run", "train.py", "a").ok().out == "step ['a']\n"
+    out = site.path("out.txt")
+    assert out.read_text() == "made inside", "outputs of a run are here when it returns"
+    assert out.stat().st_uid == site.uid
+    site.write("train.py", TRAIN.replace("step", "STEP"))
+    assert site.devenv("run", "train.py").ok().out == "STEP []\n", "what was saved before is what runs"
+    site.exec("sh", "-c", "mkdir -p a/b && echo x > a/b/c && rm out.txt && chmod +x train.py").ok()
+    assert site.path("a/b/c").read_text() == "x\n"
+    assert not out.exists()
+    assert os.access(site.path("train.py"), os.X_OK)
+    site.devenv("sync").ok().says("^in step", "no conflicts|files")
+
+
+def test_a_save_arrives_without_a_command(place: Place, images: Images) -> None:
+    site = synced(place, images.python_user)
+    site.write("a.txt", "one")
+    read = ["exec", "-u", "dev", "-w", "/workspaces/" + site.folder.name, site.container(), "cat", "a.txt"]
+    eventually(lambda: site.docker(*read) == "one", "the save inside")
+    site.docker("exec", "-u", "dev", site.container(), "sh", "-c", f"echo two > /workspaces/{site.folder.name}/b.txt")
+    eventually(lambda: site.path("b.txt").read_text() == "two\n", "what was written inside")
+
+
+def test_conflicts_are_kept_and_ended_by_a_choice(place: Place, images: Images) -> None:
+    site = synced(place, images.python_user, {"f": "0", "g": "0", "h": "0"})
+    site.devenv("sync", "pause").ok()
+    for name in ("f", "g", "h"):
+        site.write(name, f"host {name}")
+    site.docker(
+        "exec", "-u", "dev", "-w", "/workspaces/" + site.folder.name, site.container(),
+        "sh", "-c", "for n in f g h; do printf 'container %s' $n > $n; done",
+    )  # fmt: skip
+    site.devenv("sync", "resume").ok()
+    assert set(conflicts(site)) == {"f", "g", "h"}
+    assert site.path("f").read_text() == "host f"
+    assert site.exec("cat", "f").ok().out == "container f"
+    site.devenv("sync", "diff", "f").ok().says(r"^-host f", r"^\+container f")
+    site.devenv("sync", "resolve", "f", "--host").ok()
+    site.devenv("sync", "resolve", "g", "--container").ok()
+    site.devenv("sync", "resolve", "h", "--both").ok()
+    assert conflicts(site) == {}
+    assert site.exec("cat", "f", "g", "h").ok().out == "host fcontainer ghost h"
+    assert site.path("g").read_text() == "container g"
+    (beside,) = site.folder.glob("h.conflict-container-*")
+    assert beside.read_text() == "container h"
+    site.devenv("sync", "trash").ok().says(" f$", " g$")
+    site.devenv("sync", "undo").ok()
+
+
+def test_the_volume_outlives_the_container_and_a_killed_supervisor(place: Place, images: Images) -> None:
+    site = synced(place, images.python_user, {"a": "1", ".gitignore": "data/\n"})
+    site.exec("sh", "-c", "mkdir data && echo kept > data/d").ok()
+    site.devenv("rebuild", timeout=180).ok()
+    assert site.exec("cat", "data/d", "a").ok().out == "kept\n1"
+    assert not site.path("data").exists(), "what is ignored is not synchronised"
+    site.kill_supervisor()
+    site.write("a", "2")
+    assert site.exec("cat", "a").ok().out == "2"
+    site.devenv("stop").ok()
+    site.write("a", "3")
+    site.devenv("start").ok()
+    assert site.exec("cat", "a").ok().out == "3"
+
+
+def test_much_that_is_deleted_is_asked_about(place: Place, images: Images) -> None:
+    site = synced(place, images.python_user, {f"src/f{n}.txt": str(n) for n in range(120)})
+    site.docker("exec", site.container(), "sh", "-c", f"rm -rf /workspaces/{site.folder.name}/src")
+    site.exec("true").failed(79).says("120 of 12[0-9] files would be deleted on this machine", "--allow-deletes|reset")
+    assert len(list(site.path("src").iterdir())) == 120
+    site.devenv("sync", "reset").ok()
+    assert site.exec("sh", "-c", "ls src | wc -l").ok().out.strip() == "120"
+    site.docker("exec", site.container(), "sh", "-c", f"rm -rf /workspaces/{site.folder.name}/src")
+    site.devenv("sync", "flush").failed(79)
+    site.devenv("sync", "resume", "--allow-deletions").ok()
+    assert not site.path("src").exists()
+
+
+def test_a_volume_that_was_removed_deletes_nothing(place: Place, images: Images) -> None:
+    site = synced(place, images.python_user, {f"f{n}": str(n) for n in range(60)})
+    volume = next(m["Name"] for m in site.docker.inspect(site.container())["Mounts"] if "files" in m.get("Name", ""))
+    site.devenv("down").ok()
+    site.docker("volume", "rm", volume)
+    site.devenv("up", timeout=180).ok()
+    assert len(list(site.folder.glob("f*"))) == 60
+    assert site.exec("cat", "f59").ok().out == "59"
