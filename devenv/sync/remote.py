@@ -18,8 +18,9 @@ from devenv.link import bundle
 from devenv.link.bootstrap import BOOT, DEFAULT_PYTHONS, boot_argv, find_python, search_argv
 from devenv.sync.core.changes import Step
 from devenv.sync.core.entries import Tree
-from devenv.sync.core.given import Untrustworthy, as_node, received
+from devenv.sync.core.given import Untrustworthy, received
 from devenv.sync.core.guards import Replica
+from devenv.sync.core.told import tell
 from devenv.sync.endpoint import Hints, Trashed, Wanted
 from devenv.sync.side import wire
 
@@ -217,7 +218,7 @@ class RemoteEndpoint:
     async def scan(self, dirty: Collection[str] | None = None, *, rehash: bool = False) -> Tree:
         base = self._base
         if base == "expected":
-            base = await asyncio.to_thread(lambda: wire.fingerprint(wire.say(as_node(self._tree))))
+            base = await asyncio.to_thread(lambda: wire.fingerprint(tell(self._tree)))
         async with self._one:
             try:
                 listed = None if dirty is None else sorted(dirty)
@@ -296,7 +297,7 @@ class RemoteEndpoint:
                     await self._broken("a transfer was given up")
 
     async def apply(self, steps: Sequence[Step], cycle: str, contents: AsyncIterator[bytes] | None = None) -> list[str]:
-        told = [[step.path, wire.say(as_node(step.before)), wire.say(as_node(step.after))] for step in steps]
+        told = [[step.path, tell(step.before), tell(step.after)] for step in steps]
         request = {"op": "apply", "steps": told, "cycle": cycle, "contents": contents is not None}
 
         def read(said: Any) -> list[str]:
