@@ -26,6 +26,7 @@ from devenv.engine.port import (
     EngineEvent,
     EngineInfo,
     ExecResult,
+    HostLimits,
     ImageSnapshot,
     NameInUse,
     Progress,
@@ -44,6 +45,7 @@ class DockerEngine:
 
     def __init__(self, endpoint: Endpoint, api: APIClient, cli: DockerCli, env: Mapping[str, str]) -> None:
         self.endpoint = endpoint
+        self.limits: HostLimits | None = None  # told by who can look at the engine's machine
         self._api = api
         self._cli = cli
         self._auth_dir = config_dir(env)
@@ -80,6 +82,7 @@ class DockerEngine:
     def for_client(self, env: Mapping[str, str]) -> DockerEngine:
         """The same engine and connection for another client: its own credentials, proxies and build settings."""
         engine = DockerEngine(self.endpoint, self._api, DockerCli(self.endpoint, env), env)
+        engine.limits = self.limits
         engine._threads = self._threads  # one pool for a connection: its owner's close ends the threads
         return engine
 
@@ -110,6 +113,7 @@ class DockerEngine:
             raw,
             endpoint=self.endpoint.url,
             remote=self.endpoint.remote,
+            limits=self.limits,
             api_version=str(self._api.api_version),
             has_buildx=self._cli.plugin("buildx"),
             has_compose=self._cli.plugin("compose"),

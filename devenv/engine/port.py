@@ -21,6 +21,14 @@ class NameInUse(EngineError):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class HostLimits:
+    """What the processes of an engine may give. `hard` by name (nofile, nproc, memlock, stack), -1 for no limit."""
+
+    may_raise: bool = True
+    hard: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class EngineInfo:
     version: str
     api_version: str
@@ -38,6 +46,7 @@ class EngineInfo:
     memory: int  # bytes
     raw: Mapping[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
     remote: bool = False  # the address is a socket of this machine that leads to another one
+    limits: HostLimits | None = None  # of an engine elsewhere, where somebody could look
 
     @property
     def is_podman(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from devenv.engine.port import ContainerSnapshot, EngineInfo, ImageSnapshot
+from devenv.engine.port import ContainerSnapshot, EngineInfo, HostLimits, ImageSnapshot
 
 _STATUS = {"configured": "created", "initialized": "created", "stopping": "running", "stopped": "exited"}
 """Podman's own words, which pass its Docker-compatible interface as they are, in Docker's."""
@@ -67,6 +67,7 @@ def info(
     has_buildx: bool,
     has_compose: bool,
     remote: bool = False,
+    limits: HostLimits | None = None,
 ) -> EngineInfo:
     """From `GET /info`."""
     security = tuple(raw.get("SecurityOptions") or ())
@@ -88,6 +89,7 @@ def info(
         memory=int(raw.get("MemTotal") or 0),
         raw=raw,
         remote=remote,
+        limits=limits,
     )
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Sequence
 
+from devenv.engine.port import HostLimits
 from devenv.hosts import failures
 from devenv.hosts.destination import Destination
 
@@ -33,6 +34,26 @@ else
   for place in /var/run/docker.sock "$run/docker.sock" "$run/podman/podman.sock" /run/podman/podman.sock
   do see "$place"; done
 fi
+limits() {
+  while read -r one two three four five rest; do
+    case "$one $two $three" in
+      "Max open files") tell limit "nofile $five" ;;
+      "Max locked memory") tell limit "memlock $five" ;;
+      "Max stack size") tell limit "stack $five" ;;
+      "Max processes "*) tell limit "nproc $four" ;;
+    esac
+  done <"$1"
+}
+right() {
+  while read -r one two rest; do [ "$one" = "$2" ] && tell right "$two"; done <"$1"
+}
+{
+  right /proc/1/status CapBnd:
+  for place in /proc/[0-9]*; do
+    read -r name <"$place/comm" || continue
+    case "$name" in dockerd|containerd|podman) limits "$place/limits"; right "$place/status" CapEff: ;; esac
+  done
+} 2>/dev/null
 echo %(end)s
 exec cat >/dev/null
 }
@@ -57,6 +78,7 @@ class Machine:
     user: str = ""
     programs: tuple[str, ...] = ()
     sockets: tuple[Socket, ...] = ()
+    limits: HostLimits | None = None  # of the engine's processes; None where they could not be seen
 
     def socket(self, to: Destination) -> Socket:
         """The engine's. Raises `EngineMissing`, `EngineDenied`."""
@@ -70,6 +92,8 @@ class Machine:
 
 
 _SOCKET = re.compile(r"(yes|no) (\S+) (/[^\x00-\x1f\x7f:]*)\Z")  # a forward's words are parted by colons
+_LIMIT = re.compile(r"(nofile|nproc|memlock|stack) (unlimited|[0-9]{1,20})\Z")
+_SYS_RESOURCE = 1 << 24  # the capability that raising a limit takes
 _WORD = re.compile(r"[A-Za-z0-9._@-]{1,64}\Z")
 
 
@@ -78,13 +102,24 @@ def parse(lines: Sequence[str]) -> Machine:
     fields: dict[str, str] = {}
     programs: list[str] = []
     sockets: list[Socket] = []
+    hard: dict[str, int] = {}
+    may_raise = True
     for line in lines[:64]:
         key, _, value = line.partition("=")
         if key == "socket" and (match := _SOCKET.match(value)) and len(match[3]) < 100:
             group = match[2] if _WORD.match(match[2]) and match[2] != "-" else ""
             sockets.append(Socket(match[3], group, match[1] == "yes"))
+        elif key == "limit" and (match := _LIMIT.match(value)):
+            if match[2] != "unlimited":
+                hard[match[1]] = min(hard.get(match[1], 1 << 63), int(match[2]))
+            else:
+                hard.setdefault(match[1], 1 << 63)
+        elif key == "right" and re.match(r"[0-9a-f]{1,16}\Z", value):
+            may_raise = may_raise and bool(int(value, 16) & _SYS_RESOURCE)
         elif key == "program" and value in ("docker", "podman"):
             programs.append(value)
         elif key in ("machine", "user") and _WORD.match(value):
             fields.setdefault(key, value)
-    return Machine(fields.get("machine", ""), fields.get("user", ""), tuple(programs), tuple(sockets))
+    known = {name: -1 if value == 1 << 63 else value for name, value in hard.items()}
+    limits = HostLimits(may_raise, known) if known else None
+    return Machine(fields.get("machine", ""), fields.get("user", ""), tuple(programs), tuple(sockets), limits)

@@ -64,6 +64,7 @@ class Engines:
                     info = await engine.info()
                     await engine.close()
                     raise failures.too_old(endpoint.shown, info.version, info.api_version)
+                engine.limits = carrier.machine.limits if carrier is not None else None
                 self._connected[endpoint.url] = engine
                 self._on_new(engine)
         return engine.for_client(ctx.env)

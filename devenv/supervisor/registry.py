@@ -344,7 +344,7 @@ def _elsewhere(bench: Workbench, asked: Endpoint) -> Refused:
     there = here.name or (here.shown if here.remote else LOCAL)
     wanted = asked.name or (asked.shown if asked.remote else LOCAL)
     return Refused(
-        f"{name} is on {there}, and {asked.source} names {wanted}",
+        f"{name} is on {there}, and not on {wanted} ({asked.source})",
         f"work with it there (drop --host and {HOST_VARIABLE}), or take it down first: devenv down --host {there}",
         details={"host": there},
     )

@@ -42,6 +42,8 @@ async def gather(info: EngineInfo, *, proc: pathlib.Path = pathlib.Path("/proc")
     without root."""
     if info.rootless:
         return EngineLimits(may_raise=False)
+    if info.limits is not None:
+        return EngineLimits(info.limits.may_raise, info.limits.hard)
     if not engine_facts.on_this_machine(info, os.uname().release):
         return EngineLimits()
     return await asyncio.to_thread(look, proc)

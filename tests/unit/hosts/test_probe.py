@@ -51,6 +51,21 @@ def test_docker_host_of_the_log_in_comes_first(tmp_path: pathlib.Path) -> None:
     assert found.sockets[0].path == str(tmp_path / "own.sock")
 
 
+def test_the_rights_of_the_engines_processes_are_seen_from_outside() -> None:
+    lines = ["right=000001ffffffffff", "limit=memlock 8388608", "limit=memlock unlimited", "limit=stack unlimited"]
+    found = probe.parse([*lines, "limit=cpu 1", "limit=nproc -3"]).limits
+    assert found is not None
+    assert found.may_raise
+    assert found.hard == {"memlock": 8388608, "stack": -1}
+
+
+def test_one_process_without_the_right_is_enough() -> None:
+    lines = ["right=000001ffffffffff", "right=00000000a80425fb", "limit=nofile 1024"]
+    found = probe.parse(lines).limits
+    assert found is not None
+    assert not found.may_raise
+
+
 def test_the_first_socket_that_may_be_used_is_taken() -> None:
     machine = Machine(user="me", sockets=(Socket("/var/run/docker.sock", "docker", False), Socket("/x", "me", True)))
     assert machine.socket(BOX).path == "/x"
