@@ -25,9 +25,10 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _UNTRACKED = ("u",)  # type: Tree
 _EXECUTABLE = stat.S_IXUSR
 _KEY = struct.Struct("<QQQqq")
-_RECORD = struct.Struct("<QQQqqq")
+_SETTLED = _KEY.size  # whether nothing can have been written unseen since it was read
+_DIGEST = _KEY.size + 1
 _NO_RECORDS = {}  # type: dict[str, bytes]
-RECORD = _RECORD.size
+RECORD = _DIGEST
 DEEPEST = 250
 
 
@@ -35,17 +36,12 @@ class Unstable(Exception):
     """It changed while it was read."""
 
 
-def pack_record(key: "Key", at: int, digest: bytes) -> bytes:
-    return _RECORD.pack(*(key + (at,))) + digest
+def pack_record(key: "Key", settled: bool, digest: bytes) -> bytes:
+    return _KEY.pack(*key) + (b"\1" if settled else b"\0") + digest
 
 
 def _key(info: os.stat_result) -> "Key":
     return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
-
-
-def _same(old: "dict[str, Tree]", new: "dict[str, Tree]") -> bool:
-    """Every child the same object: comparing whole subtrees again at each level would take long."""
-    return len(old) == len(new) and all(old.get(name) is child for name, child in new.items())
 
 
 class Scanner:
@@ -67,7 +63,7 @@ class Scanner:
         self.too_big = too_big
         self.entered = entered
         self.known = {}  # type: dict[str, dict[str, bytes]]
-        """Folder -> name -> what vouches for a file, when that was, and its digest (`pack_record`)."""
+        """Folder -> name -> what vouches for a file, and its digest (`pack_record`)."""
         self.fresh = set()  # type: set[str]
         """Folders that came to be since the last scan: what is known of such a path was another folder's."""
         self._algorithm = algorithm
@@ -124,14 +120,14 @@ class Scanner:
         """What vouched for a file in the last scan."""
         folder, _, name = path.rpartition("/")
         record = self.known.get(folder, {}).get(name)
-        return None if record is None else _RECORD.unpack_from(record)[:5]
+        return None if record is None else _KEY.unpack_from(record)
 
     def made(self, path: str, info: os.stat_result, digest: bytes) -> None:
         """A file was written there, by whom it was verified. It counts as read when it got its place, if no other write
         can have left its time as it was."""
         folder, _, name = path.rpartition("/")
-        at = info.st_ctime_ns if info.st_mtime_ns < info.st_ctime_ns - self._granularity else 0
-        self.known.setdefault(folder, {})[name] = pack_record(_key(info), at and at + self._granularity + 1, digest)
+        settled = info.st_mtime_ns < info.st_ctime_ns - self._granularity
+        self.known.setdefault(folder, {})[name] = pack_record(_key(info), settled, digest)
 
     def _folder(self, full: str, path: str, before: "Tree | None", depth: int) -> "Tree":
         if depth > DEEPEST:
@@ -153,60 +149,72 @@ class Scanner:
             return ("d", children)  # gone since it was listed: the next scan sees it
         except OSError as error:
             return ("p", os.strerror(error.errno or 0))
+        # This loop is what a look at everything costs: whatever it does, it does for each file.
+        pack, regular, any_link, executable = _KEY.pack, stat.S_IFREG, 0o170000, _EXECUTABLE
+        same = True
         with listing:
             for entry in listing:
                 name = entry.name
                 below = prefix + name
                 was = old.get(name)
+                node = None  # type: Tree | None
                 try:
                     is_folder = entry.is_dir(follow_symlinks=False)
                     if ignored(below, is_folder):
-                        children[name] = _UNTRACKED
-                        continue
-                    if is_folder:
+                        node = _UNTRACKED
+                    elif is_folder:
                         if dirty is not None and was is not None and was[0] == "d" and below not in dirty:
-                            children[name] = was
-                            continue
-                        info = entry.stat(follow_symlinks=False)
-                        if info.st_dev != device:
-                            children[name] = _UNTRACKED
+                            node = was
+                        elif entry.stat(follow_symlinks=False).st_dev != device:
+                            node = _UNTRACKED
                         else:
-                            children[name] = self._folder(entry.path, below, was, depth + 1)
-                        continue
-                    info = entry.stat(follow_symlinks=False)
-                    mode = info.st_mode
-                    if stat.S_ISREG(mode):
-                        if too_big is not None and too_big(below, info.st_size):
-                            children[name] = _UNTRACKED
-                            continue
-                        record = known.get(name)
-                        if (
-                            record is not None
-                            and record[: _KEY.size] == _KEY.pack(*_key(info))
-                            and self._settled(record)
-                        ):
-                            seen[name] = record
-                            node = ("f", record[_RECORD.size :], bool(mode & _EXECUTABLE))  # type: Tree
-                        else:
-                            node = self._leaf(entry.path, below, name, info, seen)
+                            node = self._folder(entry.path, below, was, depth + 1)
                     else:
-                        node = self._leaf(entry.path, below, name, info, seen)
-                    children[name] = was if was == node else node
+                        info = entry.stat(follow_symlinks=False)
+                        mode = info.st_mode
+                        if mode & any_link != regular:
+                            node = self._leaf(entry.path, below, name, info, seen)
+                        elif too_big is not None and too_big(below, info.st_size):
+                            node = _UNTRACKED
+                        else:
+                            record = known.get(name)
+                            if (
+                                record is None
+                                or not record[_SETTLED]
+                                or not record.startswith(
+                                    pack(info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+                                )
+                            ):
+                                node = self._leaf(entry.path, below, name, info, seen)
+                            else:
+                                seen[name] = record
+                                runs = mode & executable != 0
+                                if (
+                                    was is not None
+                                    and was[0] == "f"
+                                    and was[2] is runs
+                                    and record.startswith(was[1], _DIGEST)
+                                ):
+                                    children[name] = was
+                                    continue
+                                node = ("f", record[_DIGEST:], runs)
                 except FileNotFoundError:
                     continue  # gone since it was listed
                 except OSError as error:
-                    children[name] = ("p", os.strerror(error.errno or 0))
+                    node = ("p", os.strerror(error.errno or 0))
+                if node is not was:
+                    if node == was and not is_folder:
+                        node = was
+                    else:
+                        same = False
+                children[name] = node  # type: ignore[assignment]
         if seen:
             self._seen[path] = seen
         else:
             self._seen.pop(path, None)
-        if not unread and before is not None and before[0] == "d" and _same(before[1], children):
+        if same and not unread and before is not None and before[0] == "d" and len(children) == len(old):
             return before
         return ("d", children)
-
-    def _settled(self, record: bytes) -> bool:
-        _, _, _, modified, changed, at = _RECORD.unpack_from(record)
-        return bool(max(modified, changed) < at - self._granularity)
 
     def _leaf(
         self, full: str, path: str, name: str, info: os.stat_result, seen: "dict[str, bytes] | None" = None
@@ -223,7 +231,7 @@ class Scanner:
             self.unstable.append(path)
             return ("p", "it changes while it is read")
         if seen is not None:
-            seen[name] = pack_record(key, at, digest)
+            seen[name] = pack_record(key, max(key[3], key[4]) < at - self._granularity, digest)
         return ("f", digest, bool(mode & _EXECUTABLE))
 
     def read(self, full: str) -> "tuple[bytes, Key, int]":
@@ -240,14 +248,14 @@ class Scanner:
                 raise Unstable()
             digest = hashlib.new(self._algorithm)
             count = 0
-            while True:
-                data = os.read(number, CHUNK)
-                if not data:
-                    break
+            while count <= first.st_size:
+                data = os.read(number, min(CHUNK, first.st_size - count + 1))
                 digest.update(data)
                 count += len(data)
-                if count > first.st_size:
-                    raise Unstable()  # it grows: no end in sight
+                if not data or count == first.st_size < CHUNK:
+                    break
+            if count > first.st_size:
+                raise Unstable()  # it grows: no end in sight
             last = os.fstat(number)
         finally:
             os.close(number)
