@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import pathlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from devenv.api.views import ConflictView, SyncView
 from devenv.engine.port import ContainerSnapshot, Engine
 from devenv.environment.files import Synced
-from devenv.errors import DevenvError, LinkError, NotUp, SyncHalted
+from devenv.environment.inside import users
+from devenv.environment.shape import is_root
+from devenv.errors import DevenvError, LinkError, NoPython, NotUp
 from devenv.sync.core.entries import Kind, Tree, count_files
 from devenv.sync.core.merge import Conflict
 from devenv.sync.endpoint import Endpoint, LocalEndpoint
+from devenv.sync.one_way import SENTENCE, OneWay
 from devenv.sync.pair import Pair, Ruler, State
 from devenv.sync.remote import open_remote
 from devenv.sync.words import printable, reason
@@ -45,8 +47,10 @@ class Files:
         self._where = where
         self._umask = umask
         self.local = LocalEndpoint(pathlib.Path(synced.host), umask=umask)
-        self.pair = Pair(self.local, self._connect, folder, ruler, changed)
+        self._folder, self._ruler, self._changed = folder, ruler, changed
+        self.pair: Pair | OneWay = Pair(self.local, self._connect, folder, ruler, changed)
         self._loop: asyncio.Task[None] | None = None
+        self._begin: Callable[[Any, str], asyncio.Task[None]] | None = None
 
     async def _connect(self, rules: Any) -> Endpoint:
         now = self._where()
@@ -62,7 +66,12 @@ class Files:
         key = "files"
         progress.step(key, f"Copying the project's files to {self.synced.container}")
         try:
-            await self.pair.first(lambda text: progress.update(key, detail=text))
+            try:
+                await self.pair.first(lambda text: progress.update(key, detail=text))
+            except NoPython:
+                await self.go_one_way()
+                progress.note(SENTENCE, level="warning")
+                await self.pair.first(lambda text: None)
         except BaseException:
             progress.done(key, ok=False)
             raise
@@ -70,8 +79,32 @@ class Files:
         told = f"{files} files" + (f", {len(self.pair.conflicts)} conflicts" if self.pair.conflicts else "")
         progress.done(key, detail=told)
 
+    async def go_one_way(self) -> None:
+        """No process of ours can run in this image."""
+        now = self._where()
+        if now is None:
+            raise NotUp("the container does not run", "run: devenv start")
+        if self._loop is not None:
+            self._loop.cancel()
+        await self.pair.close()
+        engine, container, user = now
+        owner = (0, 0) if is_root(user) else await _ids(engine, container.id, user)
+        place = self.synced.container
+
+        async def put_archive(archive: bytes) -> None:
+            found = self._where()
+            if found is None:
+                raise NotUp("the container does not run", "run: devenv start")
+            await found[0].put_archive(found[1].id, place, archive)
+
+        self.local = LocalEndpoint(pathlib.Path(self.synced.host), umask=self._umask)
+        self.pair = OneWay(self.local, put_archive, self._folder, self._ruler, owner, self._changed)
+        if self._loop is not None and self._begin is not None:
+            self._loop = self._begin(self.pair.run(), "sync")
+
     def start(self, begin: Callable[[Any, str], asyncio.Task[None]]) -> None:
         """Watches and synchronises from now on; safe to repeat."""
+        self._begin = begin
         if self._loop is None or self._loop.done():
             self._loop = begin(self.pair.run(), "sync")
 
@@ -79,7 +112,11 @@ class Files:
         """What was saved on this machine is visible inside when it returns. Raises SyncHalted and LinkError."""
         self.pair.require()
         try:
-            await self.pair.flush(both=False)
+            try:
+                await self.pair.flush(both=False)
+            except NoPython:
+                await self.go_one_way()
+                await self.pair.flush(both=False)
         except TimeoutError:
             raise LinkError(
                 "the project's files did not get to the container in time", "see: devenv sync status"
@@ -117,20 +154,6 @@ class Files:
             last=pair.counters.last,
         )
 
-    @contextlib.asynccontextmanager
-    async def quiet(self) -> AsyncIterator[None]:
-        """Nothing is synchronised meanwhile."""
-        async with self.pair.held():
-            yield
-
-    @property
-    def halted(self) -> SyncHalted | None:
-        try:
-            self.pair.require()
-        except SyncHalted as error:
-            return error
-        return None
-
     @property
     def unsynced(self) -> bool:
         """Whether the container may have what this machine has not."""
@@ -153,5 +176,7 @@ def _kind(tree: Tree) -> str:
     return {Kind.FILE: "file", Kind.FOLDER: "folder", Kind.LINK: "link"}.get(tree.kind, "unreadable")
 
 
-def host_path(files: Files, path: str) -> str:
-    return os.path.join(files.synced.host, path)  # noqa: PTH118
+async def _ids(engine: Engine, container: str, user: str) -> tuple[int, int]:
+    """Of a user whose name the container's own files explain."""
+    account = users.lookup(*await users.read_accounts(engine, container), user)
+    return (account.uid, account.gid) if account is not None else (0, 0)

@@ -14,6 +14,8 @@ from devenv.errors import NotFound, Refused, UsageError
 from devenv.supervisor.connection import Connection
 from devenv.supervisor.live import Live
 from devenv.supervisor.registry import Registry
+from devenv.sync.one_way import SENTENCE
+from devenv.sync.pair import Pair
 from devenv.sync.words import printable
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class SyncVerbs:
             case "flush":
                 await files.pair.flush()
             case "verify":
-                report = await files.pair.verify()
+                report = await _both(files).verify()
                 done = sum(report.done.values()) if report is not None else 0
                 answer["text"] = (
                     "both sides are what they were known to be" if not done else f"{done} differences mended"
@@ -56,7 +58,7 @@ class SyncVerbs:
             case "resume":
                 await files.pair.resume(allow_deletions=args.allow_deletions)
             case "reset":
-                await files.pair.reset()
+                await _both(files).reset()
             case "resolve":
                 answer["text"] = await self._resolve(files, args)
             case "diff":
@@ -82,9 +84,9 @@ class SyncVerbs:
         for path in paths:
             if path not in known:
                 raise NotFound(f"there is no conflict at {path}", "`devenv sync conflicts` lists them")
-            async with files.pair.held() as session:
+            async with _both(files).held() as session:
                 await resolve(session, known[path], take)
-            files.pair.look_again()
+            _both(files).look_again()
         await files.pair.flush()
         return f"{len(paths)} resolved" if paths else "there are no conflicts"
 
@@ -94,7 +96,7 @@ class SyncVerbs:
         known = {c.path: c for c in files.pair.conflicts}
         if args.name not in known:
             raise NotFound(f"there is no conflict at {args.name}", "`devenv sync conflicts` lists them")
-        async with files.pair.held() as session:
+        async with _both(files).held() as session:
             host = await content_of(session.host, known[args.name].host, args.name, _MOST_TEXT)
             container = await content_of(session.container, known[args.name].container, args.name, _MOST_TEXT)
         if host is None or container is None:
@@ -114,7 +116,7 @@ class SyncVerbs:
 
     async def _trash(self, files: Files) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
-        async with files.pair.held() as session:
+        async with _both(files).held() as session:
             for side, end in (("host", session.host), ("container", session.container)):
                 found += [
                     {
@@ -137,10 +139,17 @@ class SyncVerbs:
         if not cycle or cycle not in {one["cycle"] for one in trash}:
             raise NotFound(f"the trash has no {cycle or 'entries'}", "`devenv sync trash` lists what it has")
         restored: dict[str, str] = {}
-        async with files.pair.held() as session:
+        async with _both(files).held() as session:
             for end in (session.host, session.container):
                 if any(one.cycle == cycle for one in await end.trashed()):
                     restored.update(await end.restore(cycle))
-        files.pair.look_again()
+        _both(files).look_again()
         await files.pair.flush()
         return [{"path": path, "shown": printable(path), "why": why} for path, why in restored.items()]
+
+
+def _both(files: Files) -> Pair:
+    """Raises Refused where files only go one way."""
+    if not isinstance(files.pair, Pair):
+        raise Refused(SENTENCE, "an image with Python 3.6 or later is synchronised both ways")
+    return files.pair

@@ -128,3 +128,17 @@ def test_a_volume_that_was_removed_deletes_nothing(place: Place, images: Images)
     site.devenv("up", timeout=180).ok()
     assert len(list(site.folder.glob("f*"))) == 60
     assert site.exec("cat", "f59").ok().out == "59"
+
+
+def test_an_image_without_python_gets_files_one_way(place: Place, images: Images) -> None:
+    site = place({".devcontainer.json": {"image": images.nopython}, "devenv.yaml": ALWAYS, "a": "1", "d/x": "2"})
+    site.devenv("up", timeout=180).ok().says("no Python.*: files only go into it")
+    assert site.exec("cat", "a", "d/x").ok().out == "12"
+    site.write("a", "3")
+    assert site.exec("sh", "-c", "echo mine > d/x; cat a").ok().out == "3"
+    assert site.path("d/x").read_text() == "2", "nothing comes back"
+    site.kill_supervisor()
+    site.write("a", "4")
+    assert site.exec("cat", "a", "d/x").ok().out == "4mine\n", "what has not changed here is not sent again"
+    site.devenv("sync").ok().says("in step: .*files only go into it")
+    site.devenv("sync", "reset").failed(77).says("Python 3.6 or later is synchronised both ways")
