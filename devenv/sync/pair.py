@@ -59,7 +59,8 @@ class Ruler(Protocol):
     def stale(self, dirty: Collection[str]) -> bool:
         """Whether a file that has rules in it changed, or came, in one of these folders. Blocks, for a few stats."""
 
-    def mode(self) -> Mode | Callable[[str], Mode]: ...
+    def mode(self) -> Mode | Callable[[str], Mode]:
+        """Of the rules that were collected last."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -305,10 +306,11 @@ class Pair:
         if not stale:
             return
         rules = await asyncio.to_thread(self._ruler.collect)
+        assert self._far is not None and self._session is not None
+        self._session.use_mode(self._ruler.mode())
         if rules == self._rules:
             return
         self._rules = rules
-        assert self._far is not None
         await self._host.use_rules(rules)
         await self._far.use_rules(rules)
         full |= set(Side)
