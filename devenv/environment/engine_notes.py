@@ -16,7 +16,8 @@ def notes(wanted: Shape, info: EngineInfo, *, own_uid: int = 0, lingers: bool = 
     on when he logs out.
     """
     found = []
-    if info.is_local_socket:
+    if info.is_local_socket and wanted.synced is None:
+        found += _in_a_virtual_machine(info)
         found += _rootless(wanted, info, own_uid)
         found += _selinux(wanted, info)
     if info.is_podman and info.rootless and not lingers:
@@ -27,6 +28,14 @@ def notes(wanted: Shape, info: EngineInfo, *, own_uid: int = 0, lingers: bool = 
             '("live-restore": true in daemon.json prevents that)'
         )
     return found
+
+
+def _in_a_virtual_machine(info: EngineInfo) -> list[str]:
+    if info.raw.get("OperatingSystem") != "Docker Desktop":
+        return []
+    return [
+        "Docker Desktop shares folders slowly: `sync: {on: always}` in devenv.yaml keeps the project in a volume instead"
+    ]
 
 
 def _rootless(wanted: Shape, info: EngineInfo, own_uid: int) -> list[str]:

@@ -28,6 +28,7 @@ _ONCE = (
     "timers of systemd",
     "SELinux is on",
     "when you log out",
+    "Docker Desktop shares folders slowly",
 )
 """What is always true of a machine or a project is told once per environment."""
 

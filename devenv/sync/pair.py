@@ -38,6 +38,7 @@ _RETRY = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds after a step that was not ma
 _CONNECT = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach the other side
 _LOOK = 60.0  # seconds at least between full scans; watchers can be wrong
 _SHARE = 200.0  # and at least so many times what the last one took: half a percent of a core
+_LOCKED = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 0.0)  # seconds between attempts to be the one who synchronises
 _TRIES = 6  # cycles for which a barrier waits while somebody writes
 
 
@@ -320,7 +321,7 @@ class Pair:
     async def _connected(self) -> Session:
         if self._session is not None:
             return self._session
-        self._take_lock()
+        await self._take_lock()
         if self._rules is None:
             self._rules = await asyncio.to_thread(self._ruler.collect)
             await self._host.use_rules(self._rules)
@@ -333,22 +334,28 @@ class Pair:
             self._set(State.WORKING)
         return self._session
 
-    def _take_lock(self) -> None:
+    async def _take_lock(self) -> None:
+        """A supervisor that hands over lets go of it in a moment."""
         if self._lock is not None:
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         number = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            who = os.pread(number, 32, 0).decode("ascii", "replace").strip()
+            for wait in _LOCKED:
+                if _lock(number):
+                    break
+                await asyncio.sleep(wait)  # a file lock tells nobody when it is free
+            else:
+                who = os.pread(number, 32, 0).decode("ascii", "replace").strip()
+                raise LinkError(
+                    f"another process of devenv's synchronises these files (pid {who or 'unknown'})",
+                    "it ends with its supervisor",
+                )
+            os.ftruncate(number, 0)
+            os.pwrite(number, f"{os.getpid()}\n".encode("ascii"), 0)
+        except BaseException:
             os.close(number)
-            raise LinkError(
-                f"another process of devenv's synchronises these files (pid {who or 'unknown'})",
-                "it ends with its supervisor",
-            ) from None
-        os.ftruncate(number, 0)
-        os.pwrite(number, f"{os.getpid()}\n".encode("ascii"), 0)
+            raise
         self._lock = number
 
     async def _lost(self, error: Exception) -> None:
@@ -420,6 +427,14 @@ class Pair:
         else:
             hint += "`devenv sync reset` merges both sides anew, without deleting anything"
         return SyncHalted(f"the files are not kept the same: {sentence(halted)}", hint)
+
+
+def _lock(number: int) -> bool:
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _cycle_name() -> str:

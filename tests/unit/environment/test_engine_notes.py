@@ -37,6 +37,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any], list[str]
     ("SELinux with Docker", USER, {**DOCKER, "SecurityOptions": SELINUX}, {}, ["label=disable"]),
     ("SELinux, and runArgs know it", {**USER, **NO_LABEL}, {**PODMAN, "SecurityOptions": SELINUX}, {}, []),
     ("SELinux, known", {**USER, "securityOpt": ["label=disable"]}, {**PODMAN, "SecurityOptions": SELINUX}, {}, []),
+    ("Docker Desktop", USER, {**DOCKER, "OperatingSystem": "Docker Desktop"}, {}, ["sync: {on: always}"]),
     ("SELinux, privileged", {**USER, "privileged": True}, {**PODMAN, "SecurityOptions": SELINUX}, {}, []),
 ]
 
