@@ -9,9 +9,9 @@ import asyncio
 import concurrent.futures
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from devenv.engine import archive, compose_command, direct_build, sdk, snapshots
+from devenv.engine import archive, compose_command, direct_build, image_streams, sdk, snapshots
 from devenv.engine import build as builder
 from devenv.engine.docker_cli import DockerCli, reason
 from devenv.engine.endpoint import Endpoint, config_dir, resolve
@@ -201,6 +201,19 @@ class DockerEngine:
 
     def _post(self, path: str, **options: Any) -> Any:
         return self._api.post(f"{self._api.base_url}/v{self._api.api_version}{path}", **options)
+
+    def _get(self, path: str, **options: Any) -> Any:
+        return self._api.get(f"{self._api.base_url}/v{self._api.api_version}{path}", **options)
+
+    async def images(self) -> list[str]:
+        found = await self._do("list images", self._api.images)
+        return [str(one["Id"]) for one in found]
+
+    async def save_image(self, reference: str, take: Callable[[IO[bytes]], T]) -> T:
+        return await self._do(f"read image {reference}", lambda: image_streams.save(self._get, reference, take))
+
+    async def load_image(self, reference: str, body: Iterator[bytes]) -> None:
+        await self._do(f"send image {reference}", lambda: image_streams.load(self._post, reference, body))
 
     async def _built(self, request: BuildRequest, progress: Progress) -> str:
         buildx = None if request.classic else self._buildx

@@ -13,10 +13,10 @@ import itertools
 import posixpath
 import re
 import tarfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import IO, Any, TypeVar
 
-from devenv.engine import fake_create, snapshots
+from devenv.engine import fake_create, fake_images, snapshots
 from devenv.engine.port import (
     BuildRequest,
     ContainerSnapshot,
@@ -28,6 +28,8 @@ from devenv.engine.port import (
     Progress,
 )
 from devenv.errors import BuildFailed, ContainerGone, EngineError, ImageMissing
+
+T = TypeVar("T")
 
 OnExec = Callable[[str, list[str], str, Mapping[str, str], str], ExecResult]
 """(container id, argv, user, environment, working folder) -> result."""
@@ -177,6 +179,21 @@ class FakeEngine:
         if found is None:
             raise ImageMissing(f"cannot tag {reference}: no such image: {image}", "check the image's name")
         self._images[reference] = found
+
+    async def images(self) -> list[str]:
+        return [raw["Id"] for raw in self._images.values()]
+
+    async def save_image(self, reference: str, take: Callable[[IO[bytes]], T]) -> T:
+        self._call("save_image", reference)
+        found = self._find_image(reference)
+        if found is None:
+            raise ImageMissing(f"cannot read image {reference}: no such image", "check the image's name")
+        return await asyncio.to_thread(take, fake_images.archive(found, reference))
+
+    async def load_image(self, reference: str, body: Iterator[bytes]) -> None:
+        self._call("load_image", reference)
+        for name, raw in await asyncio.to_thread(fake_images.read, body):
+            self._images[name] = raw
 
     async def compose(
         self,
@@ -379,7 +396,8 @@ class FakeEngine:
 
     def _new_image(self, reference: str, config: Mapping[str, Any]) -> dict[str, Any]:
         ticks = self.__dict__.setdefault("_image_ticks", itertools.count(1))
-        return {"Id": f"sha256:{next(ticks):064x}", "RepoTags": [reference], "Config": dict(config), "Size": 1}
+        raw = {"RepoTags": [reference], "Config": dict(config), "Size": 1}
+        return fake_images.with_identity(raw, next(ticks))
 
     def _find_image(self, reference: str) -> dict[str, Any] | None:
         by_id = next((raw for raw in self._images.values() if raw["Id"] == reference), None)

@@ -7,10 +7,12 @@ except `EngineMissing`: the engine does not answer at the moment (it may come ba
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from typing import IO, Any, Protocol, TypeVar
 
 from devenv.errors import EngineError
+
+T = TypeVar("T")
 
 LOCAL_BUILDER = "default"
 """The engine's own: the only one that sees the engine's images."""
@@ -189,6 +191,18 @@ class Engine(Protocol):
         """None when the request sends the result elsewhere (`into_engine`). Raises `BuildFailed`."""
 
     async def tag(self, image: str, reference: str) -> None: ...
+    async def images(self) -> list[str]:
+        """Ids of all of its images."""
+
+    async def save_image(self, reference: str, take: Callable[[IO[bytes]], T]) -> T:
+        """`take` reads the image's archive (`devenv.engine.image_tar`), in a thread. Raises what `take` raises."""
+
+    async def load_image(self, reference: str, body: Iterator[bytes]) -> None:
+        """Puts the image of an archive into the engine; `body` is read in a thread, and what it raises is raised.
+
+        An engine that loses the connection keeps nothing of it. Raises `EngineError` with its words.
+        """
+
     async def compose(
         self,
         args: Sequence[str],
