@@ -79,9 +79,11 @@ class DockerEngine:
         """What is spoken with it: "1.41"."""
         return str(self._api.api_version)
 
-    def for_client(self, env: Mapping[str, str]) -> DockerEngine:
-        """The same engine and connection for another client: its own credentials, proxies and build settings."""
-        engine = DockerEngine(self.endpoint, self._api, DockerCli(self.endpoint, env), env)
+    def for_client(self, env: Mapping[str, str], endpoint: Endpoint | None = None) -> DockerEngine:
+        """The same engine and connection for another client: its own credentials, proxies and build settings, and its
+        own name for the address."""
+        called = endpoint or self.endpoint
+        engine = DockerEngine(called, self._api, DockerCli(called, env), env)
         engine.limits = self.limits
         engine._threads = self._threads  # one pool for a connection: its owner's close ends the threads
         return engine

@@ -20,15 +20,15 @@ _MOST = 2000  # folders
 
 
 class Place(NamedTuple):
-    """`asked`: as a person called the host. `address`: what that meant then; it counts when the name has gone."""
+    """`asked`: as a person called the host. `address`: what a name of the book meant then, "" for other names; it
+    counts when the book has the name no more."""
 
     asked: str
     address: str
 
     def name(self, book: Book) -> str:
         """What stands for the host now, as `--host` takes it."""
-        by_name = "://" not in self.asked and self.asked not in (LOCAL, self.address)
-        return self.address if by_name and self.address and self.asked not in book.hosts else self.asked
+        return self.address if self.address and self.asked not in book.hosts else self.asked
 
 
 class Places:
@@ -43,11 +43,13 @@ class Places:
         """Each host once, this machine's own engine aside."""
         return [*dict.fromkeys(place for place in self._read().values() if place.asked != LOCAL)]
 
-    def put(self, folder: str, endpoint: Endpoint) -> None:
+    def put(self, folder: str, endpoint: Endpoint, book: Book) -> None:
         """An engine that only the client's DOCKER_HOST names is nothing to remember: the client names it each time."""
         if endpoint.remote and not endpoint.name:
             return
-        place = Place(endpoint.name, endpoint.ssh) if endpoint.remote else Place(LOCAL, "")
+        place = Place(LOCAL, "")
+        if endpoint.remote:
+            place = Place(endpoint.name, endpoint.ssh if endpoint.name in book.hosts else "")
         known = dict(self._read())
         key = os.path.realpath(folder)
         if known.get(key) == place:

@@ -67,7 +67,13 @@ class Engines:
                 engine.limits = carrier.machine.limits if carrier is not None else None
                 self._connected[endpoint.url] = engine
                 self._on_new(engine)
-        return engine.for_client(ctx.env)
+        return engine.for_client(ctx.env, endpoint)
+
+    async def awake(self, endpoint: Endpoint, ctx: ClientContext) -> None:
+        """A host whose connection is lost is tried at once, because somebody asks. Raises why it cannot be reached."""
+        carrier = self.connections.at(endpoint.socket_path)
+        if carrier is not None and not carrier.connected:
+            await carrier.ready(ctx.env)
 
     async def let_go(self, endpoint: Endpoint) -> None:
         """Stops trying to reach a host that nothing here is on."""

@@ -177,6 +177,9 @@ class Registry:
         """A client that names another engine must not be shown, or change, what is on this one."""
         asked = self.engines.endpoint(ctx)
         if same_place(asked.url, bench.endpoint.url):
+            await self.engines.awake(asked, ctx)
+            if bench.container is None:
+                bench.endpoint = asked  # by the name that it is called now
             return
         if bench.container is not None:
             raise _elsewhere(bench, asked)
@@ -217,7 +220,8 @@ class Registry:
 
     def settle(self, bench: Workbench, ctx: ClientContext) -> None:
         """The environment is brought up where the client has said: there it is from now on."""
-        self.places.put(bench.target.local_folder, self.engines.endpoint(ctx))
+        book = self.engines.chooser.book(ctx.env)
+        self.places.put(bench.target.local_folder, self.engines.endpoint(ctx), book)
 
     def leave(self, bench: Workbench) -> None:
         """It was taken down: where the next one of this folder is to be is open again."""
