@@ -87,9 +87,12 @@ def collect(root: pathlib.Path, config: SyncConfig | None = None) -> Rules:
 
 
 def mode_of(config: SyncConfig) -> Mode | ModeOf:
-    """Which way each path goes. Raises NeverFits for outputs that `collect` calls a problem."""
+    """Which way each path goes. Outputs that fit nothing are a problem of `collect`, and none here."""
     mode, git = Mode(config.mode), config.git == "host-to-container"
-    outputs = [output_of(pattern)[0] for pattern, _ in _outputs(config)]
+    outputs = []
+    for pattern, _ in _outputs(config):
+        with contextlib.suppress(NeverFits):
+            outputs.append(output_of(pattern)[0])
     if not git and not outputs:
         return mode
     is_output = re.compile("|".join(f"(?:{fits})" for fits in outputs) or "(?!)", re.DOTALL).fullmatch
@@ -121,6 +124,7 @@ class _Collector:
             "outputs": [],
             "max_file": in_bytes(config.max_file),
             "git": config.git == "host-to-container",
+            "mode": config.mode,  # no matcher asks, but it is a part of what is the same or not
         }
         self._matcher = Matcher(self._spec)
 
