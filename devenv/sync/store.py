@@ -53,8 +53,9 @@ class Store:
         self._link = b""  # the last record's digest: each one vouches for all before it
 
     def load(self) -> Ancestor:
-        """A damaged file is kept beside, for whoever looks into it."""
-        self._saved = None
+        """A damaged file is kept beside, for whoever looks into it. What this object has saved is not read again."""
+        if self._saved is not None:
+            return self._saved
         try:
             data = self._file.read_bytes()
         except FileNotFoundError:

@@ -9,7 +9,7 @@ from devenv.sync.core.merge import Quiet
 def agreed(before: Tree, host: Tree, container: Tree, quiet: Quiet | None = None) -> Tree:
     """Where the sides are alike, that; where they are not, what they agreed on before. Where nothing failed, it is the
     ancestor that merging gave. What is as it was before is the same object."""
-    if quiet is not None and quiet.has(before, host, container):
+    if (before is host and host is container) or (quiet is not None and quiet.has(before, host, container)):
         return before
     if any(side is not None and side.kind is Kind.PROBLEM for side in (host, container)):
         return before
@@ -24,7 +24,8 @@ def agreed(before: Tree, host: Tree, container: Tree, quiet: Quiet | None = None
             if child is not None:
                 found[name] = child
         if found:
-            return before if is_folder(before) and found == children_of(before) else folder(found)
+            known = (tree for tree in (before, host) if tree is not None and is_folder(tree) and found == tree.children)
+            return next(known, None) or folder(found)
         # One that is still to be deleted on a side must not look like a new one there.
         left = [side for side in (host, container) if side is not None and not hollow(side)]
         return EMPTY if left or (is_folder(host) and is_folder(container)) else None

@@ -122,16 +122,19 @@ class _Merger:
 
     def at(self, path: str, ancestor: Tree, host: Tree, container: Tree) -> _Three:
         whole = _Three(ancestor, host, container)
-        if any(side is not None and side.kind is Kind.PROBLEM for side in (host, container)):
+        if ancestor is host and host is container:
+            return whole  # of an ancestor everything is tracked
+        kinds = (host.kind if host is not None else None, container.kind if container is not None else None)
+        if Kind.PROBLEM in kinds:
             return self._left(path, whole, Why.UNREADABLE)
         if path == GIT and self._mode(path) is Mode.TO_CONTAINER and (_locked(host) or _locked(container)):
             return whole
-        if is_folder(host) and is_folder(container):
+        if kinds == (Kind.FOLDER, Kind.FOLDER):
             return self._folders(path, whole)
-        if any(side is not None and side.kind is Kind.UNTRACKED for side in (host, container)):
+        if Kind.UNTRACKED in kinds:
             return self._untracked(path, whole)
         if host == container:
-            return _Three(host, host, container)
+            return _Three(ancestor if ancestor == host else host, host, container)
         return self._apart(path, whole)
 
     def _left(self, path: str, three: _Three, why: Why) -> _Three:
