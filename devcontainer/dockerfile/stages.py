@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from devcontainer import checks
 from devcontainer.dockerfile import lines, words
@@ -84,6 +84,23 @@ class Dockerfile:
         """
         stage = self.stages[self._chain(build_args, target, platform or {})[-1]]
         return self._image(stage, self._globals(build_args, platform or {}))
+
+    def images(
+        self, build_args: Mapping[str, str], target: str | None = None, *, platform: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
+        """The images outside of the file that the stages up to the target name, in FROM and in `from`, each once.
+
+        A stage that the target does not need counts too. Raises DockerfileError.
+        """
+        outer = self._globals(build_args, platform or {})
+        found: dict[str, None] = {}
+        known = {"scratch"}
+        for stage in self.stages[: self._index(target) + 1]:
+            for name in (self._image(stage, outer), *_sources(stage)):
+                if name.lower() not in known and not name.isdigit():
+                    found[name] = None
+            known |= {stage.name} if stage.name else set()
+        return tuple(found)
 
     def base_platform(
         self, build_args: Mapping[str, str], target: str | None = None, *, platform: Mapping[str, str] | None = None
@@ -240,3 +257,12 @@ def _pairs(text: str, escape: str) -> list[tuple[str, str]]:
     if parts and "=" not in parts[0]:
         return [(parts[0], text[len(parts[0]) :].strip())]
     return [(name, value) for name, _, value in (part.partition("=") for part in parts)]
+
+
+def _sources(stage: Stage) -> Iterator[str]:
+    """Images, stages and contexts that a stage's instructions copy or mount from."""
+    for instruction in stage.instructions:
+        for flag in instruction.flags:
+            kind, _, value = flag.partition("=")
+            fields = [f"from={value}"] if kind == "--from" else value.split(",") if kind == "--mount" else []
+            yield from (name for field in fields if (name := field.removeprefix("from=")) != field and name)

@@ -84,15 +84,24 @@ def layers_of(image: ImageSnapshot) -> tuple[str, ...]:
     return tuple(str(diff) for diff in (image.raw.get("RootFS") or {}).get("Layers") or ())
 
 
+def fits(image: ImageSnapshot, info: EngineInfo) -> bool:
+    """Whether the engine's machine is of the kind that the image is for, as far as both say."""
+    machine = _machine(info)
+    return not machine or not image.architecture or machine == image.architecture
+
+
 def refuse_other_machine(image: ImageSnapshot, info: EngineInfo, to: str) -> None:
-    machine = str(info.raw.get("Architecture") or "")
-    known = _MACHINES.get(machine, machine)
-    if known and image.architecture and known != image.architecture:
+    if not fits(image, info):
         name = image.tags[0] if image.tags else image.id
         raise EngineError(
-            f"image {name} is for {image.architecture}, and {to} is a machine of {known}",
+            f"image {name} is for {image.architecture}, and {to} is a machine of {_machine(info)}",
             "build it there, or pull one that is made for both",
         )
+
+
+def _machine(info: EngineInfo) -> str:
+    said = str(info.raw.get("Architecture") or "")
+    return _MACHINES.get(said, said)
 
 
 def skips_layers(info: EngineInfo) -> bool:

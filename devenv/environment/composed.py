@@ -203,6 +203,11 @@ class ComposeMaker:
         if not await engine.find({PROJECT_LABEL: name}):
             await down(engine, name, volumes=False, progress=self._job.progress)  # its networks
 
+    def images(self, project: ComposeProject) -> list[str]:
+        """Of the other services that start with the main one and are not built."""
+        others = [project.resolved.services[name] for name in self._services(project) if name != project.main.name]
+        return [service.image for service in others if service.image and not service.is_built]
+
     def portrait(self, project: ComposeProject) -> dict[str, str]:
         """What the files say of the services, and a stamp that tells whether to ask again."""
         stamp = stamp_of(self._job.target, project.files)

@@ -35,6 +35,7 @@ from devenv.errors import ConfigError, DevenvError, NotFound, NotUp, Refused
 from devenv.lifecycle import secrets
 
 if TYPE_CHECKING:
+    from devenv.environment.image.nearby import NearbyFor
     from devenv.environment.image.prebuild import Destination
     from devenv.environment.job import Arrived
     from devenv.link.port import Link
@@ -46,9 +47,17 @@ class Environments:
     """`state` is devenv's state folder; `owner` the value of our owner label (`<uid>@<machine>`)."""
 
     def __init__(
-        self, engine_for: EngineFor, state: pathlib.Path, owner: str, clock: Clock, *, version: str = "0.1.0"
+        self,
+        engine_for: EngineFor,
+        state: pathlib.Path,
+        owner: str,
+        clock: Clock,
+        *,
+        version: str = "0.1.0",
+        nearby: NearbyFor | None = None,
     ) -> None:
         self.engine_for = engine_for
+        self._nearby = nearby
         self.home = Home(state, owner, clock, version)
         self._engines: dict[str, Engine] = {}
 
@@ -113,7 +122,8 @@ class Environments:
         self._engines[target.key] = engine
         async with self.home.exclusive(target.key):
             options = await self._with_secrets(target, options, progress)
-            return await Up(self.home, engine, targets.for_client(target, ctx), ctx, options, progress, arrived).run()
+            mine = targets.for_client(target, ctx)
+            return await Up(self.home, engine, mine, ctx, options, progress, arrived, self._nearby).run()
 
     async def build(
         self, target: Target, ctx: ClientContext, options: UpOptions, destination: Destination, progress: Progress
@@ -126,7 +136,7 @@ class Environments:
         file = self.home.record_file(target.key)
         async with self.home.exclusive(target.key):
             target = targets.for_client(target, ctx)
-            job = Job(self.home, engine, target, ctx, options, progress, file, file.load())
+            job = Job(self.home, engine, target, ctx, options, progress, file, file.load(), nearby=self._nearby)
             return await prebuild.build(job, destination)
 
     async def vendor(self, target: Target, ctx: ClientContext, progress: Progress) -> Sequence[str]:

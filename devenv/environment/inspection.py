@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import pathlib
+from typing import NamedTuple
 
 from devcontainer import dockerfile
+from devcontainer.compose import Service
 from devcontainer.dockerfile import DockerfileError
 from devcontainer.model import Kind
 from devenv.engine.port import Engine, ImageSnapshot, Progress
@@ -29,20 +31,44 @@ async def base_image(engine: Engine, target: Target, progress: Progress) -> Imag
 
 async def base_reference(engine: Engine, target: Target) -> str:
     """Its name; "" where the configuration names none."""
+    service = (await project_of(engine, target)).main if target.config.kind is Kind.COMPOSE else None
+    found = _build_of(target, service)
+    return await asyncio.to_thread(_of_file, target, found) if isinstance(found, _Build) else found
+
+
+def outside_images(target: Target, service: Service | None = None) -> tuple[str, ...]:
+    """All images that a build may begin or copy from; () without a build, and for a file that only its builder can
+    read. `service` is the one that Compose builds. Blocking."""
+    found = _build_of(target, service)
+    if not isinstance(found, _Build):
+        return ()
+    try:
+        text = found.file.read_text("utf-8", "replace")
+        return dockerfile.parse(text, str(found.file)).images(found.args, found.stage or None)
+    except (OSError, DockerfileError):
+        return ()  # the builder tells
+
+
+class _Build(NamedTuple):
+    file: pathlib.Path
+    args: dict[str, str]
+    stage: str
+    key: str  # of the configuration, for problems
+
+
+def _build_of(target: Target, service: Service | None) -> _Build | str:
+    """The build, or the image where there is none."""
     config = target.config
-    if config.kind is Kind.COMPOSE:
-        service = (await project_of(engine, target)).main
+    if service is not None:
         build = service.raw.get("build")
         if not isinstance(build, dict):
             return service.image
         file = pathlib.Path(str(build.get("context", "")), str(build.get("dockerfile", "Dockerfile")))
         args = {str(k): str(v) for k, v in args.items()} if isinstance(args := build.get("args"), dict) else {}
-        return await asyncio.to_thread(_of_file, target, file, args, str(build.get("target") or ""), "service")
+        return _Build(file, args, str(build.get("target") or ""), "service")
     if config.kind is Kind.DOCKERFILE and config.build is not None:
         file = pathlib.Path(target.config_folder, config.build.dockerfile)
-        return await asyncio.to_thread(
-            _of_file, target, file, dict(config.build.args), config.build.target or "", "build.dockerfile"
-        )
+        return _Build(file, dict(config.build.args), config.build.target or "", "build.dockerfile")
     return config.image or ""
 
 
@@ -59,8 +85,9 @@ def read_dockerfile(target: Target, file: pathlib.Path, key: str) -> dockerfile.
     return found
 
 
-def _of_file(target: Target, file: pathlib.Path, args: dict[str, str], stage: str, key: str) -> str:
+def _of_file(target: Target, build: _Build) -> str:
     try:
-        return read_dockerfile(target, file, key).base_image(args, stage or None)
+        return read_dockerfile(target, build.file, build.key).base_image(build.args, build.stage or None)
     except DockerfileError as error:
-        raise ConfigError([target.problem("build.target" if stage else key, error.message, error.hint)]) from error
+        key = "build.target" if build.stage else build.key
+        raise ConfigError([target.problem(key, error.message, error.hint)]) from error

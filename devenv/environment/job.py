@@ -13,6 +13,7 @@ from devenv.config import DevenvConfig
 from devenv.engine.port import ContainerSnapshot, Engine, EngineInfo, Progress
 from devenv.environment import link_folder, settings
 from devenv.environment.home import Home
+from devenv.environment.image.nearby import Nearby, NearbyFor, Provider
 from devenv.environment.inside.users import HostUser
 from devenv.environment.plan import UpOptions
 from devenv.environment.records import Record, RecordFile
@@ -52,6 +53,14 @@ class Job:
     record: Record
     notes: list[str] = dataclasses.field(default_factory=list)
     arrived: Arrived | None = None
+    nearby: NearbyFor | None = None
+
+    @property
+    def images(self) -> Provider:
+        async def near() -> Nearby | None:
+            return await self.nearby(self.ctx) if self.nearby is not None else None
+
+        return Provider(self.engine, self.home, self.progress, near)
 
     @property
     def host_user(self) -> HostUser:

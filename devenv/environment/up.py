@@ -31,6 +31,7 @@ from devenv.environment.finish import Finish
 from devenv.environment.home import Home
 from devenv.environment.image import feature_image
 from devenv.environment.image.images import Images
+from devenv.environment.image.nearby import NearbyFor
 from devenv.environment.inside import users
 from devenv.environment.inside.users import Account
 from devenv.environment.job import Arrived, Job
@@ -76,9 +77,11 @@ class Up:
         options: UpOptions,
         progress: Progress,
         arrived: Arrived | None = None,
+        nearby: NearbyFor | None = None,
     ) -> None:
         file = home.record_file(target.key)
-        self._job = Job(home, engine, target, ctx, options, progress, file, file.load(), arrived=arrived)
+        record = file.load()
+        self._job = Job(home, engine, target, ctx, options, progress, file, record, arrived=arrived, nearby=nearby)
         self._engine = engine
         self._target = target
         extras = Extras(self._job)

@@ -8,8 +8,11 @@ from collections.abc import Callable
 
 from devenv.api.context import ClientContext
 from devenv.engine.docker_adapter import DockerEngine
-from devenv.engine.endpoint import Endpoint
+from devenv.engine.endpoint import DEFAULT_URL, Endpoint
+from devenv.environment.image.nearby import Nearby
+from devenv.errors import EngineError
 from devenv.hosts import destination, failures
+from devenv.hosts.book import LOCAL
 from devenv.hosts.choose import Chooser, sockets_folder
 from devenv.hosts.connection import Connection, Connections
 from devenv.hosts.version import is_too_old
@@ -74,6 +77,19 @@ class Engines:
         carrier = self.connections.at(endpoint.socket_path)
         if carrier is not None and not carrier.connected:
             await carrier.ready(ctx.env)
+
+    async def nearby(self, ctx: ClientContext) -> Nearby | None:
+        """This machine's own engine, where the client means another one's and this machine has one that answers."""
+        there = self.endpoint(ctx)
+        if not there.remote:
+            return None
+        own = self.chooser.named(LOCAL, ctx.env)
+        if own.remote:
+            own = Endpoint(DEFAULT_URL, "default")
+        try:
+            return Nearby(await self.engine_at(own, ctx), there.name or there.shown)
+        except EngineError:
+            return None
 
     async def let_go(self, endpoint: Endpoint) -> None:
         """Stops trying to reach a host that nothing here is on."""

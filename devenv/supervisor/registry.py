@@ -75,7 +75,9 @@ class Registry:
         self.state = state
         self.engines = Engines(state, self._on_engine)
         self.places = Places(state)
-        self.environments = Environments(self.engines.engine_for, state, owner, time.time, version=VERSION)
+        self.environments = Environments(
+            self.engines.engine_for, state, owner, time.time, version=VERSION, nearby=self.engines.nearby
+        )
         self._inherited = dict(inherited or {})  # a predecessor's listening sockets, until their environment is held
         self._retired = False
         self._benches: dict[str, Workbench] = {}

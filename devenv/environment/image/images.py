@@ -10,7 +10,7 @@ from devenv.engine.build import failure, log_file
 from devenv.engine.build_log import BuildLog, ClassicLog, PlainLog
 from devenv.engine.docker_cli import reason
 from devenv.engine.port import EngineInfo, ImageSnapshot
-from devenv.environment import image_label, plan
+from devenv.environment import image_label, inspection, plan
 from devenv.environment.composed import ComposeMaker
 from devenv.environment.image.feature_image import FeatureImage
 from devenv.environment.job import Job
@@ -60,14 +60,18 @@ class Images:
         job = self._job
         if isinstance(self._maker, ComposeMaker):
             project = await self._maker.project()
+            await job.images.prepare(self._maker.images(project))
             if project.main.is_built:
                 info = await job.engine.info()
+                await job.images.prepare(await asyncio.to_thread(inspection.outside_images, job.target, project.main))
                 return await self._compose_build(project, info), info
         else:
             request = plan.build_request(job.target, job.options, log_path=str(self.log))
             if request is not None:
                 text = await asyncio.to_thread(pathlib.Path(request.dockerfile).read_text, "utf-8", "replace")
                 info = await job.engine.info()
+                if not request.pull:
+                    await job.images.prepare(await asyncio.to_thread(inspection.outside_images, job.target))
                 image = await job.engine.build(request, job.progress)
                 if image is None:
                     raise EngineError("the build did not put its image into the engine", "see build.options")
@@ -75,7 +79,7 @@ class Images:
         reference = await self._reference()
         image, info = await self._ask(reference)
         if image is None or job.options.pull:
-            image = await job.engine.pull(reference, job.progress)
+            reference, image = await job.images.obtain(reference)
         return Made.plain(reference, image), info
 
     @property

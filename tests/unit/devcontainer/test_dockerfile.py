@@ -312,3 +312,19 @@ def test_offsets_lead_back_to_the_text(text: str) -> None:
         return
     for instruction in source.instructions:
         assert "".join(text[offset] for offset in instruction.offsets) == instruction.text
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "expected"),
+    [
+        pytest.param("FROM a\nFROM b", None, ("a", "b"), id="stages that nobody uses may be built all the same"),
+        pytest.param("FROM a AS One\nFROM b\nFROM one", None, ("a", "b"), id="a stage is no image"),
+        pytest.param("FROM a AS one\nFROM b", "one", ("a",), id="not below the target"),
+        pytest.param("FROM scratch\nCOPY --from=tool:1 /x /x", None, ("tool:1",), id="copied from"),
+        pytest.param("FROM a AS s\nFROM b\nCOPY --from=s / /\nCOPY --from=0 / /", None, ("a", "b"), id="own stages"),
+        pytest.param("FROM a\nRUN --mount=type=bind,from=tool,target=/t true", None, ("a", "tool"), id="mounted"),
+        pytest.param("ARG V=1\nFROM a:$V\nFROM a:1", None, ("a:1",), id="variables, each once"),
+    ],
+)
+def test_images_outside_of_the_file(text: str, target: str | None, expected: tuple[str, ...]) -> None:
+    assert read(text).images({}, target) == expected
