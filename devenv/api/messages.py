@@ -281,7 +281,10 @@ class LsArgs(Args, frozen=True, kw_only=True):
 
 
 class HostArgs(Args, frozen=True, kw_only=True):
-    """`action`: ls, add, rm, use or check. `address` as it was typed; `tls` a folder of certificates."""
+    """`action`: ls, add, rm, use, check or send. `address` as it was typed; `tls` a folder of certificates.
+
+    send: `name` is the image and `address` the host.
+    """
 
     action: str = "ls"
     name: str = ""

@@ -1,6 +1,7 @@
 """`devenv host`: machines with an engine, by names of your own."""
 
 from devenv.cli import wire
+from devenv.cli.narrate import Narrator
 from devenv.cli.options import HOST, BadUsage, Option, Verb
 from devenv.cli.tables import table
 from devenv.cli.verbs import emit, request
@@ -9,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_ACTIONS = {"ls": 0, "add": 2, "rm": 1, "use": 1, "check": 1}  # with the number of words that may follow
+_ACTIONS = {"ls": 0, "add": 2, "rm": 1, "use": 1, "check": 1, "send": 2}  # with the number of words that may follow
 
 
 def run(values: "dict[str, Any]") -> int:
@@ -21,10 +22,16 @@ def run(values: "dict[str, Any]") -> int:
     if len(words) > _ACTIONS[action]:
         raise BadUsage(f"host {action}: {words[_ACTIONS[action]]!r} is one word too many", "see `devenv host --help`")
     if len(words) < _ACTIONS[action] and action != "check":
-        missing = ("NAME", "ADDRESS")[len(words)]
+        missing = (("IMAGE", "HOST") if action == "send" else ("NAME", "ADDRESS"))[len(words)]
         raise BadUsage(f"host {action}: {missing} is missing", "see `devenv host --help`")
     name, address = [*words, "", ""][:2]
-    result = wire.call("host", request(values, action=action, name=name, address=address, tls=values.get("tls")))
+    narrator = Narrator(as_json=bool(values.get("json"))) if action == "send" else None
+    try:
+        args = request(values, action=action, name=name, address=address, tls=values.get("tls"))
+        result = wire.call("host", args, narrator)
+    finally:
+        if narrator is not None:
+            narrator.close()
     code = emit(values, result, _text(action, result))
     return code if result.get("ok", True) else 69
 
@@ -39,6 +46,10 @@ def _text(action: str, result: "dict[str, Any]") -> str:
         return f"{result['name']} is removed from the list{kept}"
     if action == "use":
         return f"new environments are made on {result['default']}"
+    if action == "send":
+        sent, layers = result["layers_sent"], result["layers_sent"] + result["layers_there"]
+        how = f"{sent} of {layers} layers sent" if sent else "all of it was there already"
+        return f"{result['image']} is on {result['host']}: {how}"
     return _listed(result["hosts"]) if action == "ls" else _checked(result)
 
 
@@ -75,7 +86,8 @@ def milliseconds(seconds: "float | None") -> str:
 
 VERB = Verb(
     "host",
-    "Machines with an engine, by names of your own: ls, add NAME ADDRESS, check [NAME], use NAME, rm NAME.",
+    "Machines with an engine, by names of your own: ls, add NAME ADDRESS, check [NAME], use NAME, rm NAME; "
+    "send IMAGE NAME, without a registry.",
     run,
     (
         HOST,

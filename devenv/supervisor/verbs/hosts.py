@@ -17,6 +17,7 @@ from devenv.hosts.book import KINDS, LOCAL, Book, Host
 from devenv.hosts.choose import VARIABLE
 from devenv.supervisor.connection import Connection
 from devenv.supervisor.registry import Registry
+from devenv.supervisor.verbs import host_send
 
 _PATIENCE = 6.0  # seconds for hosts that do not answer, in a list
 
@@ -26,11 +27,13 @@ class HostVerbs:
         self._registry = registry
 
     async def host(self, args: HostArgs, ctx: ClientContext, connection: Connection) -> Any:
+        if args.action == "send":
+            return await host_send.send(self._registry, args, ctx, connection)
         does = {"ls": self._ls, "add": self._add, "rm": self._rm, "use": self._use, "check": self._check}.get(
             args.action
         )
         if does is None:
-            raise UsageError(f"host: {args.action!r} is no action", "one of ls, add, rm, use, check")
+            raise UsageError(f"host: {args.action!r} is no action", "one of ls, add, rm, use, check, send")
         return await does(args, ctx)
 
     def _path(self, ctx: ClientContext) -> pathlib.Path:
