@@ -34,6 +34,7 @@ _NAMES: Sequence[tuple[re.Pattern[str], str]] = [
         (r".+\.tfstate(\.backup)?", "a state of Terraform, which holds secrets"),
     )
 ]
+_ANY = re.compile("|".join(f"(?:{pattern.pattern})" for pattern, _ in _NAMES), re.IGNORECASE)
 _KEY = re.compile(r".+\.(pem|key)\Z", re.IGNORECASE)
 _MAYBE = re.compile(r"([^.]+|.+\.(json|txt|crt|cer|asc|bak|old|conf)|\.npmrc|\.pypirc)\Z", re.IGNORECASE)
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File")
@@ -48,7 +49,7 @@ def of_folder(name: str) -> str:
 
 def of_name(name: str) -> str:
     """Why a file looks like a secret by its name alone; "" when it does not."""
-    if _EXAMPLE.match(name):
+    if not _ANY.match(name) or _EXAMPLE.match(name):
         return ""
     return next((why for pattern, why in _NAMES if pattern.match(name)), "")
 

@@ -145,7 +145,7 @@ class _Surveyor:
                     if why := secrets.of_folder(entry.name):
                         self._found(Finding(Kind.SECRET, path, True, why=why))
                 elif stat.S_ISREG(info.st_mode):
-                    if not self._file(path, entry.name, info.st_size):
+                    if not self._file(path, entry, info.st_size):
                         continue
                     own[0] += 1
                     own[1] += info.st_size
@@ -157,21 +157,20 @@ class _Surveyor:
         self._names(travels)
         return below
 
-    def _file(self, path: str, name: str, size: int) -> bool:
+    def _file(self, path: str, entry: os.DirEntry[str], size: int) -> bool:
         """Whether it travels."""
         if self._matcher.too_big(path, size):
             self._found(Finding(Kind.LEFT_OUT, path, size=size))
             return False
         if size > self._limits.big:
             self._found(Finding(Kind.BIG, path, size=size))
-        full = self._root / path
-        if not self._root_user and not os.access(full, os.R_OK):
+        if not self._root_user and not os.access(entry.path, os.R_OK):
             self._found(Finding(Kind.UNREADABLE, path, size=size, why="Permission denied"))
             return True
-        why = secrets.of_name(name)
-        if not why and self._looked_into < MOST_LOOKED_INTO and secrets.to_look_into(name, size):
+        why = secrets.of_name(entry.name)
+        if not why and self._looked_into < MOST_LOOKED_INTO and secrets.to_look_into(entry.name, size):
             self._looked_into += 1
-            why = secrets.of_content(full)
+            why = secrets.of_content(pathlib.Path(entry.path))
         if why:
             self._found(Finding(Kind.SECRET, path, size=size, why=why))
         return True

@@ -187,7 +187,7 @@ def test_what_cannot_be_read(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "scandir", refused)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path / "secret" and access(path, mode))
+    monkeypatch.setattr(os, "access", lambda path, mode: path != str(tmp_path / "secret") and access(path, mode))
     seen = survey(tmp_path, collect(tmp_path), Limits())
     assert [(f.path, f.is_folder, f.why) for f in seen.findings] == [
         ("secret", False, "Permission denied"),
