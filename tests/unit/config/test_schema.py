@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pathlib
+import re
+
 import jsonschema
 import pytest
 import yaml
 
 from devenv.config.schema import FILE, published, schema
+
+DOCUMENT = pathlib.Path(__file__).parents[3] / "docs" / "sync.md"
 
 
 def test_the_published_file_is_current() -> None:
@@ -44,3 +49,9 @@ def test_every_key_is_described() -> None:
 def test_what_an_editor_would_say(text: str, valid: bool) -> None:
     value = yaml.safe_load(text)
     assert jsonschema.Draft202012Validator(schema()).is_valid(value) is valid
+
+
+def test_the_documented_settings_of_sync_are_these() -> None:
+    table = re.findall(r"^\| `([a-z-]+)` \| `([^`]*)`", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    defaults = {key: value["default"] for key, value in schema()["$defs"]["SyncConfig"]["properties"].items()}
+    assert dict(table) == {key: str(value) for key, value in defaults.items()}
