@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 OWN = ".devenv"
 """The folder below the root that holds what is ours. It is never synchronised."""
 
+MOVING = ("made-", "gone-")
+"""How names in the staging folder begin that hold somebody's file for a moment."""
+
 CHANGED = "it was changed meanwhile"
 NOT_THERE = "its content is not there any more"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -58,17 +61,21 @@ class Applier:
         self._told = told
         self._algorithm = algorithm
         self._umask = umask
-        self._root = os.open(root, _FOLDER)
-        self._own = self._made(self._root, OWN, 0o700)
-        self._stage = self._made(self._own, "stage", 0o700)
-        self.contents = Stage(self._stage, algorithm)
-        self._trash = -1
+        self._root = self._own = self._stage = self._trash = -1
         self._count = 0
         self._each = False  # few steps: each is made durable alone, and nobody else's writes are waited for
         self._theirs = ""  # the name in the staging folder that holds what was at a path, for a moment
         self._folder = ("", -1)  # the last one that something was done in: many steps follow each other in one
         self.weak = False
         """This file system cannot exchange names: what is written between look and move then is in the trash."""
+        try:
+            self._root = os.open(root, _FOLDER)
+            self._own = self._made(self._root, OWN, 0o700)
+            self._stage = self._made(self._own, "stage", 0o700)
+        except BaseException:
+            self.__exit__()
+            raise
+        self.contents = Stage(self._stage, algorithm)
 
     def __enter__(self) -> "Applier":
         return self
@@ -78,6 +85,7 @@ class Applier:
         for number in (self._trash, self._stage, self._own, self._root):
             if number >= 0:
                 os.close(number)
+        self._root = self._own = self._stage = self._trash = -1
 
     @staticmethod
     def _made(folder: int, name: str, mode: int) -> int:
@@ -97,18 +105,24 @@ class Applier:
         return self.contents.keep_all(digest, pieces)
 
     def clear(self) -> None:
-        """What was staged and is not needed any more. What a crash left there between two moves may be somebody's only
-        copy, and goes to the trash."""
+        """What was staged and is not needed any more."""
+        self.recover()
         for name in os.listdir(self._stage):
-            if name.startswith(("made-", "gone-")):
+            self._unlink(name)
+
+    def recover(self) -> None:
+        """What a crash left between two moves may be somebody's only copy, and goes to the trash."""
+        for name in os.listdir(self._stage):
+            if name.startswith(MOVING):
                 trash = self._made(self._own, "trash", 0o700)
-                self._trash = self._made(trash, "recovered", 0o700)
-                self._away(self._stage, name, name)
-                os.close(trash)
-                os.close(self._trash)
-                self._trash = -1
-            else:
-                self._unlink(name)
+                try:
+                    self._trash = self._made(trash, "recovered", 0o700)
+                    self._away(self._stage, name, name)
+                finally:
+                    os.close(trash)
+                    if self._trash >= 0:
+                        os.close(self._trash)
+                    self._trash = -1
 
     def _unlink(self, name: str) -> None:
         if not name or name == self._theirs:
@@ -271,9 +285,7 @@ class Applier:
         """
         path, before, after = step
         assert after is not None
-        self._count += 1
-        made = "made-%d-%d" % (os.getpid(), self._count)
-        self._unlink(made)
+        made = self._unused("made")
         if after[0] == "l":
             os.symlink(after[1], made, dir_fd=self._stage)
             return made
@@ -292,6 +304,16 @@ class Applier:
             self._unlink(made)
             raise
         return made
+
+    def _unused(self, what: str) -> str:
+        """A name in the staging folder. Another process that had the same number may have left something there."""
+        while True:
+            self._count += 1
+            name = "%s-%d-%d" % (what, os.getpid(), self._count)
+            try:
+                os.lstat(name, dir_fd=self._stage)
+            except FileNotFoundError:
+                return name
 
     def _written(self, digest: bytes, made: str) -> None:
         found = hashlib.new(self._algorithm)
@@ -375,6 +397,8 @@ class Applier:
         try:
             mode = stat.S_IMODE(os.fstat(number).st_mode)
             os.fchmod(number, (mode | (mode & 0o444) >> 2) if after[2] else mode & ~0o111)
+            if self._each:
+                os.fsync(number)
         finally:
             os.close(number)
 
@@ -391,8 +415,7 @@ class Applier:
                 raise
             return
         info = self._expected(folder, name, path, before)
-        self._count += 1
-        gone = "gone-%d-%d" % (os.getpid(), self._count)
+        gone = self._unused("gone")
         renaming.move(folder, name, self._stage, gone)
         try:
             if not self._is(self._stage, gone, info):

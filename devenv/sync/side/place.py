@@ -7,9 +7,9 @@ import stat
 import time
 
 from . import memory, pack, trash
-from .apply import OWN, Applier
+from .apply import MOVING, OWN, Applier
 from .scan import RECORD, Scanner
-from .watch import Watcher
+from .watch import POLL, Poller, Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Contents:
 
     def __exit__(self, *_: "Any") -> None:
         self.receiver.close()
+        self.applier.__exit__()
 
 
 class Place:
@@ -53,7 +54,8 @@ class Place:
         self._algorithm = algorithm
         self.scanner = Scanner(root, _only_own, algorithm)
         self.tree = None  # type: Tree | None
-        self.watcher = None  # type: Watcher | None
+        self.watcher = None  # type: Watcher | Poller | None
+        self._took = 0.0  # seconds that the last full scan took
         self._notify = None  # type: Callable[[], None] | None
         self._record = RECORD + hashlib.new(algorithm).digest_size
         self._loaded = False
@@ -93,10 +95,16 @@ class Place:
         if self._notify is None:
             return
         try:
-            self.watcher = Watcher(lambda path, is_folder: self.scanner.ignored(path, is_folder), self._notify)
-        except (OSError, AttributeError):
-            return
+            self.watcher = Watcher(
+                lambda path, is_folder: self.scanner.ignored(path, is_folder), self._notify, self._every
+            )
+        except OSError:
+            self.watcher = Poller(self._notify, self._every)
         self.scanner.entered = self.watcher.add
+
+    def _every(self) -> float:
+        """Seconds between looks where nobody tells: a twentieth of a core's time at most."""
+        return max(POLL, 20 * self._took)
 
     def use_rules(self, rules: "Any") -> None:
         """The next scan is a full one."""
@@ -111,12 +119,26 @@ class Place:
         if not self._loaded:
             self._loaded = True
             self.scanner.known = memory.load(self._memory, self._record)
+            self._recover()
+        began = time.monotonic()
         self.tree = self.scanner.scan(self.tree, dirty, rehash)
+        if dirty is None:
+            self._took = time.monotonic() - began
         self._whole = False
         self._unsaved += self.scanner.hashed
         if self._unsaved >= _MUCH:
             self.remember()
         return self.tree
+
+    def _recover(self) -> None:
+        """What a process that was killed had in its hands is not left for the next one that has something to do."""
+        try:
+            names = os.listdir(os.path.join(self.root, OWN, "stage"))
+            if any(name.startswith(MOVING) for name in names):
+                with self._applier() as applier:
+                    applier.recover()
+        except OSError:
+            pass  # none is there, or nothing may be moved: whoever applies steps tries it again, and says why not
 
     @property
     def _memory(self) -> str:

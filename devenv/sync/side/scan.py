@@ -108,6 +108,9 @@ class Scanner:
                         self._dirty.add(path)
                 self._seen = self.known
                 tree = self._folder(self.root, "", before, 0)
+            last = os.lstat(self.root)
+            if (last.st_dev, last.st_ino) != (info.st_dev, info.st_ino):
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self.root)  # what was not found may be there
         except BaseException:
             self.fresh |= self._fresh
             raise

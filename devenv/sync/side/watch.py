@@ -27,14 +27,18 @@ _FLAGS = _ONLY_FOLDERS | _NO_LINKS | _NOT_UNLINKED
 _EVENT = struct.Struct("iIII")
 _READ = 1 << 16
 _MOST = 5000  # dirty folders; with more of them a full scan is no slower
-POLL = 2.0  # seconds between looks where not everything can be watched
+POLL = 2.0  # seconds at least between looks where not everything can be watched
 
 
 class Watcher:
     """`notify` is called, from a thread of its own, when something was written for the first time since `take`.
-    `ignored` is asked for what lies in watched folders. Raises OSError where there is no inotify."""
+    `ignored` is asked for what lies in watched folders, `every` for the seconds between looks where not everything can
+    be watched. Raises OSError where there is no inotify."""
 
-    def __init__(self, ignored: "Ignored", notify: "Callable[[], None]") -> None:
+    def __init__(
+        self, ignored: "Ignored", notify: "Callable[[], None]", every: "Callable[[], float]" = lambda: POLL
+    ) -> None:
+        self._every = every
         self._ignored = ignored
         self._notify = notify
         self._library = ctypes.CDLL(None, use_errno=True)
@@ -50,8 +54,8 @@ class Watcher:
         self._fresh = set()  # type: set[str]
         self._lost = False
         self._told = False
-        self.lacking = ""
-        """Why not everything is watched: what is not is looked at now and then."""
+        self._failed = set()  # type: set[str]
+        self._why = 0
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
 
@@ -69,8 +73,9 @@ class Watcher:
             number = ctypes.get_errno()
             if number in (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP):
                 return  # it is gone again, or cannot be listed either
-            if not self.lacking:
-                self.lacking = _why(number)
+            self._failed.add(path)
+            if not self._why:
+                self._why = number
                 os.write(self._woken, b".")
 
     def take(self) -> "tuple[set[str], set[str], bool]":
@@ -78,9 +83,22 @@ class Watcher:
         the last call."""
         with self._lock:
             self._drain()
-            found = self._dirty, self._fresh, self._lost or bool(self.lacking)
+            found = self._dirty, self._fresh, self._lost or bool(self._why)
             self._dirty, self._fresh, self._lost, self._told = set(), set(), False, False
             return found
+
+    @property
+    def lacking(self) -> str:
+        """Why not everything is watched, "" where it is: then the rest is looked at now and then."""
+        if not self._why:
+            return ""
+        if self._why != errno.ENOSPC:
+            return os.strerror(self._why)
+        needed = len(self._paths) + len(self._failed)
+        return "%d folders are to be watched, and this user may watch no more than %d (fs.inotify.max_user_watches)" % (
+            needed,
+            len(self._paths),
+        )
 
     def count(self) -> int:
         return len(self._paths)
@@ -100,14 +118,14 @@ class Watcher:
         poll.register(self._number, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
         while True:
-            found = poll.poll(POLL * 1000 if self.lacking else None)
+            found = poll.poll(self._every() * 1000 if self._why else None)
             with self._lock:
                 if self._number < 0:
                     return
                 if any(number == self._wake for number, _ in found):
                     os.read(self._wake, 64)
                 self._drain()
-                news = (bool(self._dirty) or self._lost or (bool(self.lacking) and not found)) and not self._told
+                news = (bool(self._dirty) or self._lost or (bool(self._why) and not found)) and not self._told
                 self._told = self._told or news
             if news:
                 self._notify()
@@ -165,16 +183,28 @@ class Watcher:
             self._library.inotify_rm_watch(ctypes.c_int(self._number), ctypes.c_int(watch))
 
 
-def _why(number: int) -> str:
-    if number in (errno.ENOSPC, errno.EMFILE):
-        most = _limit("max_user_watches" if number == errno.ENOSPC else "max_user_instances")
-        return "no more than %s folders can be watched here (fs.inotify.max_user_watches)" % most
-    return os.strerror(number)
+class Poller:
+    """The same where there is no inotify: everything may have been written to, every now and then."""
 
+    lacking = "folders cannot be watched here"
 
-def _limit(name: str) -> str:
-    try:
-        with open("/proc/sys/fs/inotify/" + name, encoding="ascii") as file:
-            return file.read(32).strip()
-    except OSError:
-        return "the system's limit of"
+    def __init__(self, notify: "Callable[[], None]", every: "Callable[[], float]") -> None:
+        self._notify = notify
+        self._every = every
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="look", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._end.wait(self._every()):
+            self._notify()
+
+    def add(self, path: str, full: str) -> None:
+        pass
+
+    def take(self) -> "tuple[set[str], set[str], bool]":
+        return set(), set(), True
+
+    def close(self) -> None:
+        self._end.set()
+        self._thread.join()
