@@ -52,15 +52,24 @@ class RemoteHost:
         return " ".join(self.run("cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()[:2])
 
     def introduce(
-        self, user: User, alias: str, *, login: str = "dev", port: int = 22, host_key: str | None = None
+        self,
+        user: User,
+        alias: str,
+        *,
+        login: str = "dev",
+        address: str = "",
+        port: int = 22,
+        host_key: str | None = None,
     ) -> None:
-        """Lets `ssh ALIAS` of this user lead here: key, configuration and known host. `host_key` "" leaves that out."""
+        """Lets `ssh ALIAS` of this user lead here: key, configuration and known host. `host_key` "" leaves that out.
+        `address` and `port` may be those of something in between."""
         folder = user.home / ".ssh"
         folder.mkdir(mode=0o700, exist_ok=True)
         own_key = folder / f"id-{self.name}"
         shutil.copy(self.key, own_key)
+        place = address or self.address
         entry = (
-            f"Host {alias}\n  HostName {self.address}\n  Port {port}\n  User {login}\n  IdentityFile {own_key}\n"
+            f"Host {alias}\n  HostName {place}\n  Port {port}\n  User {login}\n  IdentityFile {own_key}\n"
             f"  IdentitiesOnly yes\n  HostKeyAlias {alias}\n\n"
         )
         _append(folder / "config", entry)
