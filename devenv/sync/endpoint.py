@@ -9,10 +9,12 @@ import pathlib
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from devenv.errors import LinkError
 from devenv.sync.core.changes import Step
 from devenv.sync.core.entries import Tree
 from devenv.sync.core.given import as_node, grown
 from devenv.sync.core.guards import Replica
+from devenv.sync.side import pack
 from devenv.sync.side.place import Place
 
 T = TypeVar("T")
@@ -116,6 +118,16 @@ class Expecting(Protocol):
     def expect(self, tree: Tree) -> None: ...
 
 
+async def _to_its_end(function: Callable[..., T], *args: Any, **named: Any) -> T:
+    """In a thread. Who is cancelled waits until it has ended: nobody else may begin meanwhile."""
+    running = asyncio.ensure_future(asyncio.to_thread(function, *args, **named))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
+        raise
+
+
 class LocalEndpoint:
     """A folder of this machine. The files that it makes have the umask's modes."""
 
@@ -132,7 +144,7 @@ class LocalEndpoint:
 
     async def _call(self, function: Callable[..., T], *args: Any, **named: Any) -> T:
         async with self._one:
-            return await asyncio.to_thread(function, *args, **named)
+            return await _to_its_end(function, *args, **named)
 
     async def scan(self, dirty: Collection[str] | None = None, *, rehash: bool = False) -> Tree:
         node = await self._call(self._place.scan, dirty, rehash)
@@ -166,14 +178,17 @@ class LocalEndpoint:
         nodes = [(step.path, as_node(step.before), as_node(step.after)) for step in steps]
         async with self._one:
             if contents is None:
-                return await asyncio.to_thread(self._place.apply, nodes, cycle)
-            with await asyncio.to_thread(self._place.receive, nodes) as coming:
+                return await _to_its_end(self._place.apply, nodes, cycle)
+            with await _to_its_end(self._place.receive, nodes) as coming:
                 async with contextlib.aclosing(contents) as pieces:  # type: ignore[type-var]
                     async for data in pieces:
-                        await asyncio.to_thread(coming.receiver.feed, data)
+                        try:
+                            await _to_its_end(coming.receiver.feed, data)
+                        except pack.Broken as error:
+                            raise LinkError(f"the other side broke the protocol: {error}") from None
                         if coming.receiver.refused:
                             break
-                return await asyncio.to_thread(self._place.apply, nodes, cycle, coming)
+                return await _to_its_end(self._place.apply, nodes, cycle, coming)
 
     async def settle(self) -> Hints:
         if self._loop is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
 from devenv.sync.core.agreed import agreed
 from devenv.sync.core.changes import Step, applied_where_it_fits, deletions, needed, put, steps
@@ -13,7 +13,6 @@ from devenv.sync.core.guards import Halted, Replica, Side, check_sides, check_st
 from devenv.sync.core.merge import Conflict, Mode, ModeOf, Quiet, merge
 from devenv.sync.endpoint import Blockwise, Endpoint, Expecting, Hints, Wanted
 from devenv.sync.store import Ancestor, Store
-
 
 SEVERAL = 8  # deletions
 
@@ -72,6 +71,11 @@ class Session:
         """What both sides agreed on last, as far as it was read."""
         return self._ancestor.tree if self._ancestor is not None else None
 
+    def use_mode(self, mode: Mode | ModeOf) -> None:
+        """From the next cycle on, for all that is there."""
+        self._mode = mode
+        self._quiet = Quiet()
+
     async def cycle(
         self,
         host: Hints | None = None,
@@ -122,23 +126,47 @@ class Session:
                     end.expect(self._ancestor.tree)
         return self._ancestor
 
-    async def _look(self, side: Side, hints: Hints | None, rehash: bool) -> None:
-        known = side in self._trees
-        if known and not rehash and hints is not None and not hints.lost and not hints.dirty:
-            return
-        dirty = hints.dirty if known and hints is not None and not hints.lost else None
-        end = self._sides[side]
-        self._trees[side] = await end.scan(dirty, rehash=rehash)
-        self._replicas[side] = await end.replica()
+    async def _each(self, sides: Collection[Side], look: Callable[[Side], Awaitable[None]]) -> None:
+        """At the same time, and each to its end: no thread goes on looking when the other side is gone."""
+        for error in await asyncio.gather(*(look(side) for side in sides), return_exceptions=True):
+            if error is not None:
+                raise error
+
+    async def _introduced(self, old: Ancestor) -> Ancestor:
+        """Folders that meet for the first time get their words before anybody looks into them: one that takes the place
+        of such a folder under way has none, and is not taken for it."""
+        now = self._replicas
+        if now[Side.CONTAINER].device and is_new(now[Side.CONTAINER], old.container):
+            old = Ancestor()
+        if old.tree is not None:
+            return old
+        for side, end in self._sides.items():
+            if not now[side].word:
+                now[side] = await end.replica(new=True)
+        new = Ancestor(None, now[Side.HOST], now[Side.CONTAINER])
+        if new != self._ancestor:
+            await self._save(new)
+        return new
 
     async def _cycle(self, hints: dict[Side, Hints | None], allow_deletions: bool, rehash: bool, calm: bool) -> Report:
         ancestor = await self._load()
-        async with asyncio.TaskGroup() as group:
-            for side in self._sides:
-                group.create_task(self._look(side, hints[side], rehash))
+        dirty: dict[Side, Collection[str] | None] = {}
+        for side, heard in hints.items():
+            if side not in self._trees or rehash or heard is None or heard.lost:
+                dirty[side] = None
+            elif heard.dirty:
+                dirty[side] = heard.dirty
+
+        async def recognise(side: Side) -> None:
+            self._replicas[side] = await self._sides[side].replica()
+
+        async def look(side: Side) -> None:
+            self._trees[side] = await self._sides[side].scan(dirty[side], rehash=rehash)
+
+        await self._each(dirty, recognise)
+        ancestor = await self._introduced(ancestor)
+        await self._each(dirty, look)
         trees, now = dict(self._trees), dict(self._replicas)
-        if trees[Side.CONTAINER] is not None and is_new(now[Side.CONTAINER], ancestor.container):
-            ancestor = Ancestor()
         before = {Side.HOST: ancestor.host, Side.CONTAINER: ancestor.container}
         looked = [(side, trees[side], now[side], before[side]) for side in self._sides]
         if (halted := check_sides(ancestor.tree, looked)) is not None:
@@ -197,9 +225,6 @@ class Session:
 
     async def _remember(self, old: Ancestor, host: Tree, container: Tree, now: dict[Side, Replica]) -> None:
         tree = agreed(old.tree, host, container, self._quiet)
-        for side, replica in now.items():
-            if not replica.word:
-                now[side] = self._replicas[side] = await self._sides[side].replica(new=True)
         new = Ancestor(tree, now[Side.HOST], now[Side.CONTAINER])
         if new != old:
             await self._save(new)

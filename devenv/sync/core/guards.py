@@ -7,7 +7,7 @@ import enum
 from collections.abc import Sequence
 
 from devenv.sync.core.changes import Step, deletions
-from devenv.sync.core.entries import Tree, count_files, is_folder
+from devenv.sync.core.entries import Kind, Tree, count_files, is_folder
 
 FEW_DELETIONS = 50
 MANY_DELETIONS = 0.25  # of the files that both sides had
@@ -68,7 +68,7 @@ def check_sides(ancestor: Tree, sides: Sequence[tuple[Side, Tree, Replica, Repli
             return Halted(Halt.ROOT_CHANGED, side)
         if now != before:
             return Halted(Halt.REPLICA, side)
-        if count_files(ancestor) > 1 and not tree.children:
+        if count_files(ancestor) > 1 and all(child.kind is Kind.UNTRACKED for child in tree.children.values()):
             return Halted(Halt.EMPTIED, side, files=count_files(ancestor))
     return None
 

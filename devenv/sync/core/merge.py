@@ -199,7 +199,7 @@ class _Merger:
             return _Three(both, both, both)
         if three.host is None or three.container is None:
             return self._deleted(path, three, mode)
-        if mode is Mode.PREFER_HOST:
+        if mode is Mode.PREFER_HOST and not _has_problem(three.host):
             return self._to_container(path, three)
         if mode is Mode.TWO_WAY_SAFE and _less(three.ancestor, three.host):
             return self._to_host(path, three)

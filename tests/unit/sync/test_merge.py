@@ -390,3 +390,11 @@ def test_with_any_modes_what_anybody_changed_is_on_one_of_the_sides(
             if not same_bytes(contents(ancestor).get(path), entry):
                 there = (contents(merged.host).get(path), contents(merged.container).get(path))
                 assert any(same_bytes(found, entry) for found in there), path
+
+
+def test_what_cannot_be_read_whole_is_not_preferred() -> None:
+    before = folder({"c": folder({"a": link("a")})})
+    host, container = folder({"c": folder({"a": problem("EIO")})}), folder({"c": file(b"1")})
+    merged = merge(before, host, container, Mode.PREFER_HOST)
+    assert (merged.host, merged.container, merged.ancestor) == (host, container, before)
+    assert [conflict.path for conflict in merged.conflicts] == ["c"]
