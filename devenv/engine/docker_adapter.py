@@ -214,8 +214,8 @@ class DockerEngine:
     async def save_image(self, reference: str, take: Callable[[IO[bytes]], T]) -> T:
         return await self._do(f"read image {reference}", lambda: image_streams.save(self._get, reference, take))
 
-    async def load_image(self, reference: str, body: Iterator[bytes]) -> None:
-        await self._do(f"send image {reference}", lambda: image_streams.load(self._post, reference, body))
+    async def load_image(self, reference: str, body: Iterator[bytes], size: int) -> None:
+        await image_streams.load(self._http, reference, body, size, self._threads)
 
     async def _built(self, request: BuildRequest, progress: Progress) -> str:
         buildx = None if request.classic else self._buildx

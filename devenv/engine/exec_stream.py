@@ -63,7 +63,7 @@ class FrameDemux:
         return [(stream, b"".join(parts)) for stream, parts in pieces]
 
 
-class _Wire(asyncio.Protocol):
+class Wire(asyncio.Protocol):
     """One connection: first HTTP answers, then raw. Reading pauses when nobody takes the bytes."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class _Wire(asyncio.Protocol):
 
     async def write(self, data: bytes) -> None:
         if self.transport is None or self.transport.is_closing() or self.eof:
-            raise ConnectionResetError("the exec stream is closed")
+            raise ConnectionResetError("the connection is closed")
         self.transport.write(data)
         await self._writable.wait()
 
@@ -136,6 +136,10 @@ class _Wire(asyncio.Protocol):
             self._paused = False
             self.transport.resume_reading()
         return data
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
 
     async def _more(self) -> None:
         if self.eof:
@@ -181,16 +185,16 @@ class EngineHttp:
         self._endpoint = endpoint
         self._prefix = f"/v{api_version}" if api_version else ""
 
-    async def connect(self) -> _Wire:
+    async def connect(self) -> Wire:
         loop = asyncio.get_running_loop()
         try:
             if path := self._endpoint.socket_path:
-                _, wire = await loop.create_unix_connection(_Wire, path)
+                _, wire = await loop.create_unix_connection(Wire, path)
             else:
                 parts = urllib.parse.urlsplit(self._endpoint.url)
                 tls = self._tls()
                 port = parts.port or (2376 if tls else 2375)
-                _, wire = await loop.create_connection(_Wire, parts.hostname or "127.0.0.1", port, ssl=tls)
+                _, wire = await loop.create_connection(Wire, parts.hostname or "127.0.0.1", port, ssl=tls)
         except OSError as error:
             raise unreachable(self._endpoint, error) from error
         return wire
@@ -207,7 +211,7 @@ class EngineHttp:
         return context
 
     async def send(
-        self, wire: _Wire, method: str, path: str, body: Any = None, *, upgrade: bool = False
+        self, wire: Wire, method: str, path: str, body: Any = None, *, upgrade: bool = False
     ) -> tuple[int, dict[str, str]]:
         payload = b"" if body is None else json.dumps(body).encode()
         lines = [f"{method} {self._prefix}{path} HTTP/1.1", "Host: docker", "User-Agent: devenv"]
@@ -222,7 +226,7 @@ class EngineHttp:
         except (OSError, ValueError) as error:
             raise unreachable(self._endpoint, error) from error
 
-    async def read_body(self, wire: _Wire, fields: Mapping[str, str]) -> bytes:
+    async def read_body(self, wire: Wire, fields: Mapping[str, str]) -> bytes:
         try:
             return await wire.body(fields)
         except (OSError, ValueError) as error:
@@ -235,8 +239,15 @@ class EngineHttp:
             status, fields = await self.send(wire, method, path, body)
             return status, _json(await self.read_body(wire, fields))
         finally:
-            if wire.transport is not None:
-                wire.transport.abort()
+            wire.abort()
+
+    def head(self, method: str, path: str, kind: str, size: int) -> bytes:
+        """Of a request whose body of `size` bytes follows."""
+        lines = [f"{method} {self._prefix}{path} HTTP/1.1", "Host: docker", "User-Agent: devenv"]
+        return "\r\n".join([*lines, f"Content-Type: {kind}", f"Content-Length: {size}", "", ""]).encode()
+
+    def unreachable(self, error: BaseException) -> EngineError:
+        return unreachable(self._endpoint, error)
 
 
 def _json(data: bytes) -> Any:
@@ -253,7 +264,7 @@ def _reason(value: Any) -> str:
 class DockerExecStream:
     """See `devenv.engine.port.ExecStream`. Made by `open_exec`."""
 
-    def __init__(self, http: EngineHttp, wire: _Wire, exec_id: str, *, tty: bool) -> None:
+    def __init__(self, http: EngineHttp, wire: Wire, exec_id: str, *, tty: bool) -> None:
         self.exec_id = exec_id
         self._http = http
         self._wire = wire
@@ -293,8 +304,7 @@ class DockerExecStream:
         await self._http.request("POST", f"/exec/{self.exec_id}/resize?h={rows}&w={columns}")
 
     async def close(self) -> None:
-        if self._wire.transport is not None:
-            self._wire.transport.abort()
+        self._wire.abort()
 
 
 async def open_exec(
@@ -341,8 +351,7 @@ async def open_exec(
         wire.become_raw()
         return DockerExecStream(http, wire, exec_id, tty=tty)
     except BaseException:
-        if wire.transport is not None:
-            wire.transport.abort()
+        wire.abort()
         raise
 
 

@@ -190,7 +190,7 @@ class FakeEngine:
             raise ImageMissing(f"cannot read image {reference}: no such image", "check the image's name")
         return await asyncio.to_thread(take, fake_images.archive(found, reference))
 
-    async def load_image(self, reference: str, body: Iterator[bytes]) -> None:
+    async def load_image(self, reference: str, body: Iterator[bytes], size: int) -> None:
         self._call("load_image", reference)
         for name, raw in await asyncio.to_thread(fake_images.read, body):
             self._images[name] = raw

@@ -190,13 +190,15 @@ async def _through(
         spool.require([name for name in names if name not in left])
         size, pieces = spool.archive(left)
         told.begin(f"{sum(diff not in leave for diff in layers)} of {len(layers)} layers", size)
-        body = _Body(pieces, told.add, stop)
+        body = _Body(pieces, told.add)
         try:
-            await _kept(target.load_image(reference, iter(body)), stop)
+            await target.load_image(reference, iter(body), size)
         except EngineMissing:
             raise
         except EngineError as error:
-            error.hint = error.hint or f"see what room there is: devenv host check; on {to}, `docker system prune`"
+            error.hint = (
+                error.hint or f"see what room there is: devenv host check {to}; `docker system prune` there makes some"
+            )
             if body.sent == size:
                 raise _NotTaken(error) from error
             raise
@@ -270,17 +272,14 @@ async def _kept(work: Awaitable[None], stop: _Stop) -> None:
 class _Body:
     """What is sent, counted as the engine takes it."""
 
-    def __init__(self, pieces: Iterator[bytes], tell: Callable[[int], None], stop: _Stop) -> None:
+    def __init__(self, pieces: Iterator[bytes], tell: Callable[[int], None]) -> None:
         self._pieces = pieces
         self._tell = tell
-        self._stop = stop
         self.sent = 0
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:
-            self._stop.look()
-            if piece:  # an empty one would end the request
-                yield piece
+            yield piece
             self.sent += len(piece)
             self._tell(len(piece))
 

@@ -197,8 +197,9 @@ class Engine(Protocol):
     async def save_image(self, reference: str, take: Callable[[IO[bytes]], T]) -> T:
         """`take` reads the image's archive (`devenv.engine.image_tar`), in a thread. Raises what `take` raises."""
 
-    async def load_image(self, reference: str, body: Iterator[bytes]) -> None:
-        """Puts the image of an archive into the engine; `body` is read in a thread, and what it raises is raised.
+    async def load_image(self, reference: str, body: Iterator[bytes], size: int) -> None:
+        """Puts the image of an archive of `size` bytes into the engine; `body` is read in threads, and what it raises
+        is raised.
 
         An engine that loses the connection keeps nothing of it. Raises `EngineError` with its words.
         """

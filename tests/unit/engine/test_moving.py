@@ -11,6 +11,7 @@ from typing import IO, TypeVar
 
 import pytest
 
+from devenv.engine import fake_images
 from devenv.engine.fake import FakeEngine
 from devenv.engine.image_tar import PIECE
 from devenv.engine.moving import megabytes, move, present
@@ -99,12 +100,12 @@ class _Refusing(FakeEngine):
 
     attempts = 0
 
-    async def load_image(self, reference: str, body: Iterator[bytes]) -> None:
+    async def load_image(self, reference: str, body: Iterator[bytes], size: int) -> None:
         self.attempts += 1
         data = await asyncio.to_thread(lambda: list(body))
         if self.attempts == 1:
             raise EngineError(f"cannot put image {reference} there: no such file")
-        await super().load_image(reference, iter(data))
+        await super().load_image(reference, iter(data), size)
 
 
 async def test_an_engine_that_refuses_gets_all_of_it_and_that_is_said() -> None:
@@ -119,7 +120,7 @@ async def test_an_engine_that_refuses_gets_all_of_it_and_that_is_said() -> None:
 
 
 class _Full(FakeEngine):
-    async def load_image(self, reference: str, body: Iterator[bytes]) -> None:
+    async def load_image(self, reference: str, body: Iterator[bytes], size: int) -> None:
         await asyncio.to_thread(next, body)
         raise EngineError(f"cannot put image {reference} there: write /x: no space left on device")
 
@@ -134,7 +135,7 @@ async def test_a_full_disk_there_is_told_with_the_engines_words_and_tried_once()
 
 
 class _Lost(FakeEngine):
-    async def load_image(self, reference: str, body: Iterator[bytes]) -> None:
+    async def load_image(self, reference: str, body: Iterator[bytes], size: int) -> None:
         await asyncio.to_thread(next, body)
         raise EngineMissing("the engine of gpu-box does not answer")
 
@@ -154,43 +155,46 @@ def _points_to(descriptor: Path) -> str:
         return ""
 
 
-class _Slow(FakeEngine):
-    """Takes one piece, then waits until it is asked for the rest."""
+class _SlowSource(FakeEngine):
+    """Gives the rest of an archive when it is told to."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__({NAME: {}})
         self.begun = asyncio.Event()
         self.go_on = threading.Event()
         self.end: BaseException | None = None
 
-    async def load_image(self, reference: str, body: Iterator[bytes]) -> None:
+    async def save_image(self, reference: str, take: Callable[[IO[bytes]], T]) -> T:
         loop = asyncio.get_running_loop()
+        archive = fake_images.archive(self._images[NAME], NAME)
 
-        def work() -> None:
-            next(body)
-            loop.call_soon_threadsafe(self.begun.set)
-            self.go_on.wait(30)
+        class Slow:
+            def read(_, size: int) -> bytes:
+                loop.call_soon_threadsafe(self.begun.set)
+                self.go_on.wait(30)
+                return archive.read(size)
+
+        def work() -> T:
             try:
-                for _ in body:
-                    pass
+                return take(Slow())  # type: ignore[arg-type]
             except BaseException as error:
                 self.end = error
                 raise
 
-        await asyncio.to_thread(work)
+        return await asyncio.to_thread(work)
 
 
-async def test_when_nobody_wants_it_any_more_the_rest_is_not_sent(tmp_path: Path) -> None:
-    there = _Slow()
-    task = asyncio.create_task(move(FakeEngine({NAME: {}}), there, NAME, Recorder(), to="gpu-box", folder=tmp_path))
-    await there.begun.wait()
+async def test_when_nobody_wants_it_any_more_the_rest_is_not_read(tmp_path: Path) -> None:
+    here, there = _SlowSource(), FakeEngine()
+    task = asyncio.create_task(move(here, there, NAME, Recorder(), to="gpu-box", folder=tmp_path))
+    await here.begun.wait()
     task.cancel()
     await asyncio.sleep(0)  # the thread's next look comes after this
-    there.go_on.set()
+    here.go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert there.end is not None and "not sent any more" in str(there.end)
-    assert not [*tmp_path.iterdir()]
+    assert here.end is not None and "not sent any more" in str(here.end)
+    assert not [*tmp_path.iterdir()] and await there.image(NAME) is None
 
 
 class _Endless(FakeEngine):
