@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from devenv.engine.port import Engine, ExecStream
@@ -29,6 +30,7 @@ T = TypeVar("T")
 PACKAGE = "devenv.sync.side"
 SYNC_BOOT = BOOT.replace("devenv_agent", "devenv_sync")
 
+_PATIENCE = 2.0  # seconds for the rest of an exchange that nobody waits for
 _START = 30.0  # seconds for a cold interpreter on a busy machine
 _NOISE = 64 << 10  # bytes before the greeting
 _AHEAD = 8  # data frames that wait for whoever reads them
@@ -110,6 +112,7 @@ class RemoteEndpoint:
         self._base = ""  # what the other side is to tell its tree against
         self._replica: Replica | None = None
         self._staged = True
+        self._forms: deque[str] = deque(maxlen=8)  # how trees came
         self.lacking = ""
         """Why not everything is watched there."""
 
@@ -192,20 +195,31 @@ class RemoteEndpoint:
         assert self._gone is not None
         return self._gone
 
+    async def _whole(self, exchange: Coroutine[Any, Any, T]) -> T:
+        """To its end, also when nobody waits for it any more: what comes late must not be taken for another's. One that
+        does not end soon then ends the link."""
+        running = asyncio.ensure_future(exchange)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait({running}, timeout=_PATIENCE)
+            if not running.done():
+                await self._broken("an exchange was given up")
+            await asyncio.gather(running, return_exceptions=True)
+            raise
+
     async def _call(self, op: str, read: Callable[[Any], T], **more: Any) -> T:
-        """A call that was cancelled leaves a reply that nobody knows any more: the link ends with it."""
+        return await self._whole(self._exchange({"op": op, **more}, read))
+
+    async def _exchange(self, request: Any, read: Callable[[Any], T]) -> T:
         async with self._one:
-            try:
-                await self._write(wire.message(wire.REQUEST, {"op": op, **more}))
-                return await self._checked(await self._reply(), read)
-            except asyncio.CancelledError:
-                await self._broken("a call was given up")
-                raise
+            await self._write(wire.message(wire.REQUEST, request))
+            return await self._checked(await self._reply(), read)
 
     async def _checked(self, said: Any, read: Callable[[Any], T]) -> T:
         try:
             return read(said)
-        except (Untrustworthy, wire.Broken, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (Untrustworthy, wire.Broken, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
             raise await self._broken(str(error)[:300]) from None
 
     # what an endpoint does
@@ -216,33 +230,29 @@ class RemoteEndpoint:
             self._tree, self._base = tree, "expected"
 
     async def scan(self, dirty: Collection[str] | None = None, *, rehash: bool = False) -> Tree:
-        base = self._base
-        if base == "expected":
-            base = await asyncio.to_thread(lambda: wire.fingerprint(tell(self._tree)))
+        listed = None if dirty is None else sorted(dirty)
+        return await self._whole(self._scan({"op": "scan", "dirty": listed, "rehash": rehash}))
+
+    async def _scan(self, request: dict[str, Any]) -> Tree:
         async with self._one:
-            try:
-                listed = None if dirty is None else sorted(dirty)
-                request = {"op": "scan", "dirty": listed, "rehash": rehash, "base": base}
-                await self._write(wire.message(wire.REQUEST, request))
-                packed = bytearray()
-                while True:
-                    kind, payload = await self._frame()
-                    if kind != wire.DATA:
-                        break
-                    packed += payload
-                    if len(packed) > _MOST_COMPRESSED:
-                        raise await self._broken("a tree that is too big")
-                said = await self._reply((kind, payload))
-                self._tree = await self._checked(said, lambda said: self._heard(said, bytes(packed)))
-                self._base = "last"
-                return self._tree
-            except asyncio.CancelledError:
-                await self._broken("a call was given up")
-                raise
+            base = self._base
+            if base == "expected":
+                base = await asyncio.to_thread(lambda: wire.fingerprint(tell(self._tree)))
+            await self._write(wire.message(wire.REQUEST, {**request, "base": base}))
+            packed = bytearray()
+            while (frame := await self._frame())[0] == wire.DATA:
+                packed += frame[1]
+                if len(packed) > _MOST_COMPRESSED:
+                    raise await self._broken("a tree that is too big")
+            said = await self._reply(frame)
+            self._tree = await self._checked(said, lambda said: self._heard(said, bytes(packed)))
+            self._base = "last"
+            return self._tree
 
     def _heard(self, said: Any, packed: bytes) -> Tree:
         form = _given(said, "form", str)
         told = wire.unpacked(packed)
+        self._forms.append(form)
         self._replica = _replica(said["replica"])
         self.lacking = _given(said, "lacking", str)[:300]
         if form == "whole":
@@ -282,19 +292,27 @@ class RemoteEndpoint:
     async def pack(self, wanted: Sequence[Wanted]) -> AsyncIterator[bytes]:
         asked = [[one.digest.hex(), one.path, one.offset, one.old.hex()] for one in wanted]
         async with self._one:
-            whole = False
+            due = True
             try:
                 await self._write(wire.message(wire.REQUEST, {"op": "pack", "wanted": asked}))
-                while True:
-                    kind, payload = await self._frame()
-                    if kind != wire.DATA:
-                        break
-                    yield payload
-                await self._reply(None if kind == wire.END else (kind, payload))
-                whole = True
+                while (frame := await self._frame())[0] == wire.DATA:
+                    yield frame[1]
+                due = False
+                await self._reply(None if frame[0] == wire.END else frame)
             finally:
-                if not whole and self._gone is None:
-                    await self._broken("a transfer was given up")
+                if due and self._gone is None:
+                    await self._enough()
+
+    async def _enough(self) -> None:
+        """Nobody wants the rest of a pack."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._write(wire.frame(wire.STOP))
+                while (frame := await self._frame())[0] == wire.DATA:
+                    pass
+                await self._reply(None if frame[0] == wire.END else frame)
+        except (TimeoutError, OSError, LinkError):
+            await self._broken("a transfer was given up")
 
     async def apply(self, steps: Sequence[Step], cycle: str, contents: AsyncIterator[bytes] | None = None) -> list[str]:
         told = [[step.path, tell(step.before), tell(step.after)] for step in steps]
@@ -306,24 +324,22 @@ class RemoteEndpoint:
                 raise wire.Broken("results of other steps")
             return found
 
+        return await self._whole(self._apply(request, contents, read))
+
+    async def _apply(self, request: Any, contents: AsyncIterator[bytes] | None, read: Callable[[Any], T]) -> T:
         async with self._one:
-            whole = False
-            try:
-                self._stop = False
-                self._staged = True
-                await self._write(wire.message(wire.REQUEST, request))
-                if contents is not None:
+            self._stop = False
+            self._staged = True
+            await self._write(wire.message(wire.REQUEST, request))
+            if contents is not None:
+                try:
                     await self._send(contents)
-                results = await self._checked(await self._reply(), read)
-                self._staged = False
-                whole = True
-                return results
-            except OSError:
-                whole = self._gone is None
-                raise
-            finally:
-                if not whole and self._gone is None:
+                except BaseException:
                     await self._broken("a transfer was given up")
+                    raise
+            results = await self._checked(await self._reply(), read)
+            self._staged = False
+            return results
 
     async def _send(self, contents: AsyncIterator[bytes]) -> None:
         async for data in contents:

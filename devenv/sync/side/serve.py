@@ -1,7 +1,9 @@
 """The far side's process: requests on stdin, answers and hints on stdout, until stdin ends."""
 
+import gc
 import json
 import os
+import select
 import sys
 import threading
 
@@ -30,12 +32,13 @@ class Server:
 
     def run(self) -> None:
         """Raises Broken for a host that does not keep to the format."""
+        gc.disable()  # trees have no cycles, and looking for some takes as long as scanning
         try:
             while True:
                 kind, payload = self._next()
                 if kind == wire.REQUEST:
                     self._answer(json.loads(payload.decode("ascii")))
-                elif kind not in (wire.DATA, wire.END):  # of a request that was refused: it was sent ahead
+                elif kind not in (wire.DATA, wire.END, wire.STOP):  # of a request that was refused, or done already
                     raise wire.Broken("a frame of kind %d" % kind)
         except EOFError:
             pass
@@ -50,6 +53,18 @@ class Server:
                 raise EOFError()
             self._waiting = self._frames.feed(data)[::-1]
         return self._waiting.pop()
+
+    def _stopped(self) -> bool:
+        """Whether the host wants no more of what is being sent."""
+        while not self._waiting and select.select([self._source], [], [], 0)[0]:
+            data = os.read(self._source, _READ)
+            if not data:
+                return True
+            self._waiting = self._frames.feed(data)[::-1]
+        if self._waiting and self._waiting[-1][0] == wire.STOP:
+            self._waiting.pop()
+            return True
+        return False
 
     def _send(self, data: bytes) -> None:
         with self._sending:
@@ -115,6 +130,8 @@ class Server:
     def _on_pack(self, place: Place, request: "Said") -> "Any":
         wanted = [(bytes.fromhex(one[0]), one[1], one[2], bytes.fromhex(one[3])) for one in request["wanted"]]
         for data in place.pack(wanted):
+            if self._stopped():
+                break
             for at in range(0, len(data), wire.TEXT):
                 self._send(wire.frame(wire.DATA, data[at : at + wire.TEXT]))
         self._send(wire.frame(wire.END))
