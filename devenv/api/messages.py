@@ -76,6 +76,7 @@ class UpArgs(Args, frozen=True, kw_only=True):
     wait: bool = False  # for every lifecycle command, whatever waitFor says
     lockfile: str = "update"  # update | write | frozen | ignore
     dotfiles: str = ""  # a repository
+    send: str = "ask"  # ask | all | rest: files that would go to another machine for the first time
     remember: bool = False  # `config` was chosen by a person: it counts again in a folder without a default
 
 

@@ -34,7 +34,7 @@ def _in_a_virtual_machine(info: EngineInfo) -> list[str]:
     if info.raw.get("OperatingSystem") != "Docker Desktop":
         return []
     return [
-        "Docker Desktop shares folders slowly: `sync: {on: always}` in devenv.yaml keeps the project in a volume instead"
+        "Docker Desktop shares folders slowly: `sync: {on: always}` in devenv.yaml keeps the files in a volume instead"
     ]
 
 

@@ -37,7 +37,7 @@ from devenv.lifecycle import secrets
 if TYPE_CHECKING:
     from devenv.environment.image.nearby import NearbyFor
     from devenv.environment.image.prebuild import Destination
-    from devenv.environment.job import Arrived
+    from devenv.environment.job import Arrived, Leaving
     from devenv.link.port import Link
 
 EngineFor = Callable[[ClientContext], Awaitable[Engine]]
@@ -111,10 +111,11 @@ class Environments:
         options: UpOptions,
         progress: Progress,
         arrived: Arrived | None = None,
+        leaving: Leaving | None = None,
     ) -> UpResult:
         """The container, running, with its users and hooks done. Raises any `DevenvError`; again `up` goes on.
 
-        `arrived`: see `devenv.environment.job`.
+        `arrived` and `leaving`: see `devenv.environment.job`.
         """
         from devenv.environment.up import Up
 
@@ -123,7 +124,7 @@ class Environments:
         async with self.home.exclusive(target.key):
             options = await self._with_secrets(target, options, progress)
             mine = targets.for_client(target, ctx)
-            return await Up(self.home, engine, mine, ctx, options, progress, arrived, self._nearby).run()
+            return await Up(self.home, engine, mine, ctx, options, progress, arrived, self._nearby, leaving).run()
 
     async def build(
         self, target: Target, ctx: ClientContext, options: UpOptions, destination: Destination, progress: Progress

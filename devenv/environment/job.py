@@ -12,6 +12,7 @@ from devenv.api.context import ClientContext
 from devenv.config import DevenvConfig
 from devenv.engine.port import ContainerSnapshot, Engine, EngineInfo, Progress
 from devenv.environment import link_folder, settings
+from devenv.environment.files import Synced
 from devenv.environment.home import Home
 from devenv.environment.image.nearby import Nearby, NearbyFor, Provider
 from devenv.environment.inside.users import HostUser
@@ -39,6 +40,10 @@ Arrived = Callable[[ContainerSnapshot, str, Progress], Awaitable[None]]
 brought. Raises what then ends the `up`; the container stays, for the next one."""
 
 
+Leaving = Callable[[Synced], Awaitable[None]]
+"""Told of folders before there is a container for them. Raises what then ends the `up`, with nothing done."""
+
+
 @dataclasses.dataclass(slots=True)
 class Job:
     """Held under the environment's lock. `record` is written by `save` only."""
@@ -53,6 +58,7 @@ class Job:
     record: Record
     notes: list[str] = dataclasses.field(default_factory=list)
     arrived: Arrived | None = None
+    leaving: Leaving | None = None
     nearby: NearbyFor | None = None
 
     @property

@@ -52,6 +52,14 @@ class Hooks(enum.StrEnum):
     NONE = "none"
 
 
+class Send(enum.StrEnum):
+    """What a person says of files that would travel to another machine for the first time."""
+
+    ASK = "ask"
+    ALL = "all"
+    REST = "rest"  # without secrets and big files
+
+
 class Lock(enum.StrEnum):
     """What happens to the lockfile of features."""
 
@@ -92,6 +100,7 @@ class UpOptions:
     classic: bool = False  # builds without BuildKit
     update_uid: bool | None = None  # stands for updateRemoteUserUID where the configuration does not say
     expect_existing: bool = False
+    send: Send = Send.ASK
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

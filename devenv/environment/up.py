@@ -8,6 +8,7 @@ removed without `rebuild`.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from typing import Protocol
 
 from devenv.api.context import ClientContext
@@ -34,7 +35,7 @@ from devenv.environment.image.images import Images
 from devenv.environment.image.nearby import NearbyFor
 from devenv.environment.inside import users
 from devenv.environment.inside.users import Account
-from devenv.environment.job import Arrived, Job
+from devenv.environment.job import Arrived, Job, Leaving
 from devenv.environment.plan import Plan, Step, StepKind, UpOptions
 from devenv.environment.results import UpResult
 from devenv.environment.shape import Made, Shape
@@ -78,10 +79,11 @@ class Up:
         progress: Progress,
         arrived: Arrived | None = None,
         nearby: NearbyFor | None = None,
+        leaving: Leaving | None = None,
     ) -> None:
         file = home.record_file(target.key)
-        record = file.load()
-        self._job = Job(home, engine, target, ctx, options, progress, file, record, arrived=arrived, nearby=nearby)
+        job = Job(home, engine, target, ctx, options, progress, file, file.load(), arrived=arrived, leaving=leaving)
+        self._job = dataclasses.replace(job, nearby=nearby)
         self._engine = engine
         self._target = target
         extras = Extras(self._job)
@@ -296,7 +298,9 @@ class Up:
         if old is None and job.record.container:
             job.note("the container was removed from outside; a new one is made")
         made, info = await self._images.obtain()
-        await self._maker.wanted(made, info, tail=tail)  # what is refused is refused before anything is removed
+        wanted = await self._maker.wanted(made, info, tail=tail)  # what is refused is so before anything is removed
+        if wanted.synced is not None and job.leaving is not None:
+            await job.leaving(wanted.synced)
         if old is not None:
             await job.remove(old)
         link_folder.ensure(job.folder)

@@ -74,8 +74,9 @@ class BringUp:
         if manner.options.rebuild and bench.running:
             await self.end_runs(bench, telling)
         try:
-            arrived = self._arrived(bench, ctx)
-            result = await self._registry.environments.up(bench.target, ctx, manner.options, telling, arrived)
+            arrived, leaving = self._arrived(bench, ctx), self._live.asking(bench, manner.options.send)
+            up = self._registry.environments.up
+            result = await up(bench.target, ctx, manner.options, telling, arrived, leaving)
         except DevenvError:
             await self._look_again(bench)
             raise

@@ -11,7 +11,10 @@ from devenv.api.views import ServiceView, Snapshot
 from devenv.config import DevenvConfig, SyncConfig
 from devenv.engine.port import ContainerSnapshot, Engine
 from devenv.environment import files
+from devenv.environment.files import Synced
 from devenv.environment.inside.probe import ProbedEnv
+from devenv.environment.job import Leaving
+from devenv.environment.plan import Send
 from devenv.errors import DevenvError, NoPython
 from devenv.forward.fallback import ExecDialer
 from devenv.supervisor.door import Door
@@ -86,6 +89,20 @@ class Live:
             bench.files = Files(synced, bench.folder / "sync", ruler, where, bench.changes.touch, umask=umask)
         bench.files.start(bench.start)
         return bench.files
+
+    def asking(self, bench: Workbench, send: Send) -> Leaving:
+        """Before the project's files go to another machine for the first time."""
+
+        async def ask(synced: Synced) -> None:
+            from devenv.supervisor import first_files
+            from devenv.sync.ruler import ProjectRules
+            from devenv.sync.survey import Limits
+
+            config = self._sync_config(bench)
+            ruler = ProjectRules(pathlib.Path(synced.host), lambda: config)
+            await first_files.ask(synced, bench.folder / "sync", ruler, Limits.of(config), send)
+
+        return ask
 
     def _sync_config(self, bench: Workbench) -> SyncConfig:
         config, _ = self.config(bench)

@@ -39,6 +39,12 @@ class ProjectRules:
         self._mode = mode_of(config)
         return self._rules.spec
 
+    def rules(self) -> Rules:
+        """As they are now. Blocks."""
+        self.collect()
+        assert self._rules is not None
+        return self._rules
+
     def stale(self, dirty: Collection[str]) -> bool:
         rules, matcher = self._rules, self._matcher
         if rules is None or matcher is None or ("" in dirty and stamp(self._root / CONFIG) != self._configured):

@@ -25,6 +25,12 @@ OPTIONS = (
     Option("--hook-timeout", "the longest a lifecycle command may take: 90s, 30m, 2h; 0: no limit", "text", "TIME"),
     Option("--wait", "return after every lifecycle command, whatever waitFor says"),
     Option("--lockfile", "of features: update (where there is one), write, frozen, ignore", "text", "WHAT"),
+    Option(
+        "--send",
+        "files that go to another machine for the first time: all, rest (nothing secret or big)",
+        "text",
+        "WHAT",
+    ),
     Option("--dotfiles", "a repository of personal settings for the new container", "text", "REPOSITORY"),
 )
 
@@ -51,11 +57,28 @@ def trusting(verb: str, args: "dict[str, Any]", narrator: Narrator) -> "Any":
         try:
             return wire.call(verb, {**args, "agreed": agreed} if agreed else args, narrator)
         except wire.WireError as error:
-            more = error.error.get("details", {}).get("trust")
+            details = error.error.get("details", {})
+            more = details.get("trust")
             narrator.close()
+            if details.get("send") and (send := _sent(error.error)):
+                args = {**args, "send": send}
+                continue
             if not more or not _asked(f"{error.error['message']}\nAllow it, for this repository? [y/N] ", no=True):
                 raise
             agreed += more
+
+
+def _sent(error: "dict[str, Any]") -> str:
+    """What of the files goes to the other machine, by a person's word; "" where nobody says."""
+    if not (os.isatty(0) and os.isatty(2)):
+        return ""
+    rest = error["details"]["send"] == "rest"
+    choice = "[a]ll, [r]est without secrets and big files, or [N]othing" if rest else "[a]ll, or [N]othing"
+    lines = "".join(f"  {line}\n" for line in error["details"]["lines"])
+    sys.stderr.write(f"{error['message']}\n{lines}Copy {choice}? ")
+    sys.stderr.flush()
+    answer = sys.stdin.readline().strip().lower()
+    return {"a": "all", "all": "all", "r": "rest", "rest": "rest"}.get(answer, "")
 
 
 def run(values: "dict[str, Any]") -> int:

@@ -14,7 +14,7 @@ from devenv.api.messages import Args, InitArgs, LsArgs, StopArgs, UpArgs
 from devenv.api.sentences import pending
 from devenv.api.views import EnvironmentView, EnvStatus, RunView
 from devenv.environment import adopt, settings
-from devenv.environment.plan import Hooks, Lock, UpOptions
+from devenv.environment.plan import Hooks, Lock, Send, UpOptions
 from devenv.errors import DevenvError, EngineMissing, LiveRuns, NotFound, NotUp, Refused, UsageError
 from devenv.hosts.choose import VARIABLE as HOST_VARIABLE
 from devenv.lifecycle.dotfiles import Dotfiles
@@ -304,7 +304,12 @@ def _options(args: UpArgs, ctx: ClientContext, *, rebuild: bool = False) -> UpOp
         lock = Lock(args.lockfile)
     except ValueError:
         raise UsageError(f"--lockfile {args.lockfile!r}", f"one of {', '.join(Lock)}") from None
+    try:
+        send = Send(args.send)
+    except ValueError:
+        raise UsageError(f"--send {args.send!r}", f"one of {', '.join(Send)}") from None
     return UpOptions(
+        send=send,
         trust=args.trust,
         agreed=tuple(args.agreed),
         rebuild=rebuild or args.rebuild,
