@@ -107,6 +107,10 @@ class Agent:
     # processes
 
     def _spawn(self, id: "Any", params: "dict[str, Any]") -> None:
+        if params.get("expect"):
+            from . import lookups
+
+            lookups.expect(params["expect"])
         number = self._new_id(params)
         order = launch.Order(params)
         launched = launch.launch(order)

@@ -3,6 +3,7 @@
 import os
 import stat
 
+from . import runs
 from .launch import search, to_bytes, to_text
 
 TYPE_CHECKING = False
@@ -27,6 +28,18 @@ def which(params: "dict[str, Any]") -> "dict[str, str | None]":
         where = search(to_bytes(name), path, cwd) if name else None
         found[name] = None if where is None else to_text(where)
     return found
+
+
+def expect(stamps: "Any") -> None:
+    """`stamps`: path to [size, mtime], None for a path that is not there. One that differs is a "stale" request: the
+    asker goes by what is not so any more."""
+    if not isinstance(stamps, dict):
+        raise ValueError("expect must be a table of paths")
+    found = stat_paths({"paths": list(stamps)})
+    for path, stamp in stamps.items():
+        entry = found[path]
+        if (None if entry is None else [entry["size"], entry["mtime"]]) != stamp:
+            raise runs.RunError("stale", "%s has changed" % path)
 
 
 def stat_paths(params: "dict[str, Any]") -> "dict[str, Any]":

@@ -397,6 +397,10 @@ class DockerEngine:
         """Container events. A lost engine is told once ("engine", "lost"), then once that it is back."""
         return self._events.follow()
 
+    def wake(self) -> None:
+        """It can be reached again, as far as somebody can tell."""
+        self._events.wake()
+
     async def _subscribe(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         filters = {"type": ["container"], "event": list(names)}
         return await self._do("watch the engine", lambda: self._api.events(filters=filters, decode=True))

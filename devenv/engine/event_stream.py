@@ -28,6 +28,11 @@ class EventStream:
         self._subscribe = subscribe
         self._streams: set[Any] = set()
         self._closing = False
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Somebody knows that the engine can be reached again: a lost one is asked at once."""
+        self._woken.set()
 
     async def follow(self) -> AsyncIterator[EngineEvent]:
         """Container events. A lost engine is told once ("engine", "lost"), then once that it is back."""
@@ -49,7 +54,10 @@ class EventStream:
             if not lost:
                 lost = True
                 yield EngineEvent("engine", "lost", "", {})
-            await asyncio.sleep(delay)  # nothing tells when an engine comes up: ask again, ever more rarely
+            # Of an engine on this machine nothing tells when it comes up: ask again, ever more rarely.
+            self._woken.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), delay)
             delay = min(5.0, delay * 1.6)
 
     async def _once(self) -> AsyncIterator[EngineEvent]:

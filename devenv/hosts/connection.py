@@ -52,6 +52,7 @@ class Connection:
         self.connected = False
         self._folder = folder
         self._waiting: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], None]] = []
         self._env: Mapping[str, str] = {}
         self._master: Master | None = None
         self._dialler: Dialler | None = None
@@ -66,14 +67,28 @@ class Connection:
         if self.connected:
             return
         self._env = dict(env)
-        begun = self._begun
+        begun, underway = self._begun, self._begun > self._ended
         self._asked.set()
+
+        def answered() -> bool:
+            # An attempt that was on its way with another client's keys tells of the network only.
+            return self.connected or self._ended > begun or (underway and self._ended == begun and self._may_pass())
+
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._keep(), name=f"host {self.to.shown}")
         async with self._changed:
-            await self._changed.wait_for(lambda: self.connected or self._ended > begun)
+            await self._changed.wait_for(answered)
         if not self.connected:
             raise self.problem or failures.lost(self.to)
+
+    def listen(self, tell: Callable[[], None]) -> None:
+        """`tell` is called each time that it is connected."""
+        self._listeners.append(tell)
+
+    async def back(self) -> None:
+        """Returns when it is connected, however long that takes; nothing is hurried."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.connected)
 
     def when_back(self, tell: Callable[[], None]) -> None:
         """`tell` is called once, when it is connected the next time."""
@@ -104,15 +119,18 @@ class Connection:
                 log.info("[host=%s] connected by %s", self.to.shown, self.via)
                 delay = _BACKOFF[0]
                 waiting, self._waiting = self._waiting, []
-                for tell in waiting:
+                for tell in (*self._listeners, *waiting):
                     tell()
                 await self._watch()
                 self.problem = failures.lost(self.to)
                 log.warning("[host=%s] connection lost", self.to.shown)
-            again = self.problem is not None and self.problem.details.get("problem") in failures.NETWORK
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), delay if again else None)
+                await asyncio.wait_for(self._asked.wait(), delay if self._may_pass() else None)
             delay = min(_BACKOFF[1], delay * 1.7)
+
+    def _may_pass(self) -> bool:
+        """Whether what is in the way may go by itself."""
+        return self.problem is not None and self.problem.details.get("problem") in failures.NETWORK
 
     async def _tell(self) -> None:
         async with self._changed:

@@ -14,6 +14,9 @@ from devenv.hosts.destination import Destination
 NETWORK = ("timeout", "unreachable", "refused", "hung-up", "unknown-name", "lost")
 """Problems that may pass by themselves: asking again and again does no harm."""
 
+BEHIND = ("no-engine", "no-right", "no-answer")
+"""Problems of a machine that has let us in."""
+
 
 def explained(said: str, to: Destination, *, has_agent: bool) -> DevenvError:
     """`said` is what `ssh` wrote on stderr before it ended."""

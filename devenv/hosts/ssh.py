@@ -19,7 +19,7 @@ from devenv.hosts import failures, probe
 from devenv.hosts.destination import Destination
 from devenv.hosts.probe import Machine
 
-_CONNECT = 15.0  # seconds for the network alone
+_CONNECT = 10.0  # seconds for the network alone
 _GREETING = 40.0  # seconds for log-in and first words
 _SHORT = 15.0  # seconds for a command that asks the master only
 _SAID = 8192  # bytes of stderr that are kept

@@ -47,10 +47,13 @@ class AgentLink:
         cwd: str,
         tty: WindowSize | None = None,
         umask: int | None = None,
+        expect: Mapping[str, Any] | None = None,
     ) -> AgentChannel:
         params: dict[str, Any] = {"argv": list(argv), "env": dict(env), "cwd": cwd, "tty": _window(tty)}
         if umask is not None:
             params["umask"] = umask
+        if expect:
+            params["expect"] = dict(expect)
         channel, _ = await self._on_channel("spawn", params)
         return channel
 

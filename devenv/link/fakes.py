@@ -252,6 +252,14 @@ class FakeChannel:
         self._changed.set()
 
 
+def _stamp(path: str) -> list[float] | None:
+    try:
+        info = pathlib.Path(path).stat()
+    except OSError:
+        return None
+    return [info.st_size, info.st_mtime]
+
+
 class FakeLink:
     """`Link` without an agent: spawns local processes, connects to local ports, answers requests from `answers`."""
 
@@ -292,8 +300,12 @@ class FakeLink:
         cwd: str,
         tty: WindowSize | None = None,
         umask: int | None = None,
+        expect: Mapping[str, Any] | None = None,
     ) -> FakeChannel:
         self._require()
+        for path, stamp in (expect or {}).items():
+            if await asyncio.to_thread(_stamp, path) != stamp:
+                raise AgentRefusal(f"{path} has changed", details={"code": "stale", "errno": None})
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv, stdin=sub.PIPE, stdout=sub.PIPE, stderr=sub.PIPE, env=dict(env), cwd=cwd, start_new_session=True

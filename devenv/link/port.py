@@ -87,7 +87,11 @@ class Link(Protocol):
         cwd: str,
         tty: WindowSize | None = None,
         umask: int | None = None,
-    ) -> Channel: ...
+        expect: Mapping[str, Any] | None = None,
+    ) -> Channel:
+        """`expect`: path to [size, mtime] (None: not there). Where one differs nothing is started: `AgentRefusal` with
+        the code "stale"."""
+
     async def attach(
         self,
         run: str,

@@ -42,6 +42,10 @@ class Engines:
             return None
         return self.connections.to(destination.parse(endpoint.ssh), pathlib.Path(path))
 
+    def carrier(self, endpoint: Endpoint) -> Connection | None:
+        """As `connection`, where one has been made."""
+        return self.connections.at(endpoint.socket_path)
+
     def round_trip(self, endpoint: Endpoint) -> float | None:
         """Seconds, where they are known."""
         found = self.connections.at(endpoint.socket_path)
@@ -68,6 +72,8 @@ class Engines:
                     await engine.close()
                     raise failures.too_old(endpoint.shown, info.version, info.api_version)
                 engine.limits = carrier.machine.limits if carrier is not None else None
+                if carrier is not None:
+                    carrier.listen(engine.wake)
                 self._connected[endpoint.url] = engine
                 self._on_new(engine)
         return engine.for_client(ctx.env, endpoint)

@@ -25,7 +25,7 @@ from devenv.delivery.placing import Placing
 from devenv.environment import link_folder
 from devenv.environment import target as targets
 from devenv.environment.adopt import mounted_folder
-from devenv.environment.inside.probe import ProbedEnv, with_remote_env
+from devenv.environment.inside.probe import ProbedEnv, startup_files, with_remote_env
 from devenv.environment.inside.surroundings import stamps
 from devenv.errors import LinkError, NoPython
 from devenv.link.port import WindowSize
@@ -49,15 +49,24 @@ class Launcher:
         self._deliveries: dict[str, tuple[tuple[str, str], Delivery]] = {}  # of each environment's present start
         self._probing: dict[str, asyncio.Lock] = {}
 
-    async def probed(self, bench: Workbench, ctx: ClientContext | None = None) -> ProbedEnv:
+    async def probed(self, bench: Workbench, ctx: ClientContext | None = None, *, unchecked: bool = False) -> ProbedEnv:
         """The remote user's environment in the container, as `ctx` means it: `remoteEnv` may name the client's
-        variables."""
-        found = await self._probed(bench)
+        variables. `unchecked`: as it was the last time; `expected` says what it rests on."""
+        known = bench.probed if unchecked and bench.running else None
+        found = known or await self._probed(bench)
         container = bench.container
         if ctx is None or container is None or not targets.names_client_variables(bench.target):
             return found
         remote = self._registry.environments.merged(targets.for_client(bench.target, ctx), container).remote_env
         return dataclasses.replace(found, env=with_remote_env(found.env, remote))
+
+    def expected(self, bench: Workbench) -> dict[str, Any] | None:
+        """The start-up files of what `probed` knows, for `Link.spawn`; None where that has to be asked first."""
+        link, probed, container = bench.current_link, bench.probed, bench.container
+        if link is None or container is None or probed is None or probed.files is None:
+            return None
+        paths = startup_files(link.hello.home, mounted_folder(bench.target, container))
+        return {path: probed.files.get(path) for path in paths}
 
     async def _probed(self, bench: Workbench) -> ProbedEnv:
         """Asked for once per container start and state of the start-up files, by however many."""

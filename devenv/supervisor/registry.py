@@ -236,7 +236,7 @@ class Registry:
         folder = self.state / "envs" / target.key
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         bench = Workbench(target, engine, folder)
-        bench.distance = lambda: self.engines.round_trip(bench.endpoint)
+        bench.carrier = lambda: self.engines.carrier(bench.endpoint)
         self._benches[target.key] = bench
         if listeners := self._inherited.pop(target.key, None):
             bench.forwarder.adopt(listeners)

@@ -78,7 +78,7 @@ def environment_view(
         python_version=probed.python_version if probed else "",
         engine=bench.endpoint.shown,
         host=(bench.endpoint.name or bench.endpoint.shown) if bench.endpoint.remote else "",
-        round_trip=bench.distance(),
+        round_trip=bench.round_trip,
         tier=link.tier.value if link is not None else ("engine" if bench.no_python else ""),
         tier_reason=reason,
         adopted=bench.adopted,

@@ -8,7 +8,10 @@ from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.workbench import Workbench
 
 
-async def tool_environment(bench: Workbench, launcher: Launcher, ctx: ClientContext, *, tty: bool) -> dict[str, str]:
-    """Complete: the probed variables with `remoteEnv`, and the client's terminal type where there is a terminal."""
-    probed = await launcher.probed(bench, ctx)
+async def tool_environment(
+    bench: Workbench, launcher: Launcher, ctx: ClientContext, *, tty: bool, unchecked: bool = False
+) -> dict[str, str]:
+    """Complete: the probed variables with `remoteEnv`, and the client's terminal type where there is a terminal.
+    `unchecked` as in `Launcher.probed`."""
+    probed = await launcher.probed(bench, ctx, unchecked=unchecked)
     return compose_env(probed.env, {}, {}, terminal=ctx.env if tty else None)

@@ -27,6 +27,7 @@ from devenv.errors import DevenvError, LinkError, NoPython, NotUp
 from devenv.forward.forwarder import Forwarder
 from devenv.forward.reverse import ReverseForwards
 from devenv.forward.settings import ForwardSettings
+from devenv.hosts.failures import lost
 from devenv.link.dial import open_link
 from devenv.link.port import Link, Tier
 from devenv.runs.tests import TestReport
@@ -37,6 +38,7 @@ from devenv.supervisor.operation import Operation
 from devenv.supervisor.run_book import RunBook
 
 if TYPE_CHECKING:
+    from devenv.hosts.connection import Connection
     from devenv.services.service_book import ServiceBook
     from devenv.supervisor.files import Files
 
@@ -53,7 +55,7 @@ class Workbench:
         self.target = target
         self.engine: Engine = engine
         self.endpoint = engine.endpoint
-        self.distance: Callable[[], float | None] = lambda: None  # seconds to the engine's machine and back
+        self.carrier: Callable[[], Connection | None] = lambda: None  # of an engine on another machine
         self.folder = folder
         self.changes = Changes()
         self.forwarder = Forwarder(
@@ -93,6 +95,12 @@ class Workbench:
     def use_engine(self, engine: DockerEngine) -> None:
         """Another one from now on: nothing of this environment is on the one before."""
         self.engine, self.endpoint = engine, engine.endpoint
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds to the engine's machine and back, where that is known."""
+        carrier = self.carrier()
+        return carrier.round_trip if carrier is not None and carrier.connected else None
 
     # --- the container ---
 
@@ -182,6 +190,9 @@ class Workbench:
             if link is not None and not link.closed:
                 return link
             container = self.require_running()
+            carrier = self.carrier()
+            if carrier is not None and not carrier.connected:
+                raise carrier.problem or lost(carrier.to)
             if self.no_python:
                 raise NoPython(self.no_python, "exec, shell, logs and ports work without it")
             self.forwarder.set_container(container, here=not self.endpoint.remote)
@@ -243,6 +254,9 @@ class Workbench:
         self.changes.touch()
         attempt = 0
         while self.running and not self.retired and self._links.get(self.remote_user) is link:
+            carrier = self.carrier()
+            if carrier is not None:
+                await carrier.back()
             try:
                 await self.link()
                 return

@@ -85,16 +85,7 @@ class RemoteHost:
         self._engine("exec", "--detach", self.name, "/usr/sbin/sshd", "-D", "-p", str(port), *options)
         eventually(lambda: f":{port} " in self.run("ss", "-ltn"), f"an ssh server on port {port}", 10)
 
-    # --- the network between ---
-
-    @contextlib.contextmanager
-    def netem(self, *words: str) -> Iterator[None]:
-        """`netem("delay", "50ms")`: what leaves the machine is treated so, until the end."""
-        self.run("tc", "qdisc", "replace", "dev", "eth0", "root", "netem", *words)
-        try:
-            yield
-        finally:
-            self.run("tc", "qdisc", "del", "dev", "eth0", "root")
+    # --- the network between (a delay: `tests.kit.slow_relay`) ---
 
     @contextlib.contextmanager
     def cut(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from devenv.api.messages import HostArgs
 from devenv.api.views import HostCheckView, HostView
 from devenv.engine.endpoint import Endpoint
 from devenv.errors import DevenvError, EngineError, UsageError
-from devenv.hosts import book, check
+from devenv.hosts import book, check, failures
 from devenv.hosts.book import KINDS, LOCAL, Book, Host
 from devenv.hosts.choose import VARIABLE
 from devenv.supervisor.connection import Connection
@@ -149,9 +149,10 @@ async def _checked(registry: Registry, endpoint: Endpoint, ctx: ClientContext) -
         try:
             await carrier.ready(ctx.env)
         except DevenvError as error:
-            if carrier.machine.user:
+            there = error.details.get("problem") in failures.BEHIND
+            if there:
                 yield HostCheckView(what="ssh", ok=True, said=f"{endpoint.shown}, as {carrier.machine.user}")
-            yield check.failed("socket" if carrier.machine.user else "ssh", error)
+            yield check.failed("socket" if there else "ssh", error)
             if not used:
                 await engines.let_go(endpoint)
             return

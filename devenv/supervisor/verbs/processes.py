@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from devenv.api.context import ClientContext
 from devenv.api.messages import ExecArgs
 from devenv.errors import DevenvError, NoProgram, NoPython, NotExecutable
-from devenv.link.port import WindowSize
+from devenv.link.port import Channel, Link, WindowSize
 from devenv.supervisor.connection import Connection
 from devenv.supervisor.launcher import Launcher
 from devenv.supervisor.registry import Registry
 from devenv.supervisor.relay import ClientStream
 from devenv.supervisor.tool_env import tool_environment
 from devenv.supervisor.workbench import Workbench
+
+_Words = tuple[list[str], Mapping[str, str]]
+"""A command and its environment."""
 
 
 class ProcessVerbs:
@@ -27,30 +30,40 @@ class ProcessVerbs:
 
     async def run(self, bench: Workbench, args: ExecArgs, ctx: ClientContext, connection: Connection) -> None:
         """One command in an environment that is known already."""
-        bench.require_running()
-        env = {**await tool_environment(bench, self._launcher, ctx, tty=args.tty), **args.env}
-        await self._process(bench, args.argv, env, args, ctx, connection)
+
+        async def words(unchecked: bool) -> _Words:
+            env = await tool_environment(bench, self._launcher, ctx, tty=args.tty, unchecked=unchecked)
+            return args.argv, {**env, **args.env}
+
+        await self._process(bench, words, args, ctx, connection)
 
     async def shell(self, args: ExecArgs, ctx: ClientContext, connection: Connection) -> None:
         bench = await self._registry.find(args, ctx)
-        bench.require_running()
-        env = await tool_environment(bench, self._launcher, ctx, tty=args.tty)
-        shell = bench.probed.shell if bench.probed and bench.probed.shell else "/bin/sh"
-        argv = [shell, *args.argv] if args.argv else [shell, "-l"] if _has_login(shell) else [shell]
-        await self._process(bench, argv, env, args, ctx, connection)
+
+        async def words(unchecked: bool) -> _Words:
+            env = await tool_environment(bench, self._launcher, ctx, tty=args.tty, unchecked=unchecked)
+            shell = bench.probed.shell if bench.probed and bench.probed.shell else "/bin/sh"
+            return [shell, *(args.argv or (["-l"] if _has_login(shell) else []))], env
+
+        await self._process(bench, words, args, ctx, connection)
 
     async def _process(
         self,
         bench: Workbench,
-        argv: list[str],
-        env: Mapping[str, str],
+        words: Callable[[bool], Awaitable[_Words]],
         args: ExecArgs,
         ctx: ClientContext,
         connection: Connection,
     ) -> None:
-        cwd = bench.paths.working_folder(ctx.cwd) or env.get("HOME", "/")
+        """`words` gives the command with its environment, `True`: as they were the last time. What those rest on goes
+        with the request: looking first would be a round trip of its own."""
+        bench.require_running()
         if bench.files is not None:
             await bench.files.before()
+        # Another user's agent may not look at this one's files.
+        expect = self._launcher.expected(bench) if not args.user else None
+        argv, env = await words(expect is not None)
+        cwd = bench.paths.working_folder(ctx.cwd) or env.get("HOME", "/")
         try:
             link = await bench.link(args.user)
         except NoPython:
@@ -58,9 +71,12 @@ class ProcessVerbs:
             return
         size = WindowSize(ctx.rows or 24, ctx.columns or 80) if args.tty else None
         try:
-            channel = await link.spawn(argv, env=env, cwd=cwd, tty=size, umask=ctx.umask)
+            channel = await link.spawn(argv, env=env, cwd=cwd, tty=size, umask=ctx.umask, expect=expect)
         except DevenvError as error:
-            raise _as_a_shell_says(error) from error
+            if error.details.get("code") != "stale":
+                raise _as_a_shell_says(error) from error
+            argv, env = await words(False)
+            channel = await self._spawn_checked(link, argv, env, cwd, size, ctx)
         connection.start_stream()
         bench.guests += 1
         try:
@@ -72,6 +88,14 @@ class ProcessVerbs:
         finally:
             bench.guests -= 1
         await connection.drain()
+
+    async def _spawn_checked(
+        self, link: Link, argv: list[str], env: Mapping[str, str], cwd: str, size: WindowSize | None, ctx: ClientContext
+    ) -> Channel:
+        try:
+            return await link.spawn(argv, env=env, cwd=cwd, tty=size, umask=ctx.umask)
+        except DevenvError as error:
+            raise _as_a_shell_says(error) from error
 
 
 def _as_a_shell_says(error: DevenvError) -> DevenvError:

@@ -87,6 +87,21 @@ async def test_what_is_not_executable_is_refused_and_the_link_lives(link: Link, 
     assert (await collect(await shell(link, "echo on")))[Stream.OUT] == b"on\n"
 
 
+async def test_what_is_expected_of_files_is_looked_at_first(link: Link, tmp_path: pathlib.Path) -> None:
+    known, lacking = tmp_path / "known", str(tmp_path / "lacking")
+    known.write_text("as it was")
+    info = known.stat()
+    expect = {str(known): [info.st_size, info.st_mtime], lacking: None}
+    channel = await link.spawn(["/bin/echo", "on"], env=ENV, cwd="/", expect=expect)
+    assert (await collect(channel))[Stream.OUT] == b"on\n"
+    for other in ({**expect, str(known): None}, {**expect, lacking: [1, 1.5]}, {str(known): [1, info.st_mtime]}):
+        with pytest.raises(LinkError) as caught:
+            await link.spawn(["/usr/bin/touch", str(tmp_path / "begun")], env=ENV, cwd="/", expect=other)
+        assert caught.value.details["code"] == "stale"
+    assert not (tmp_path / "begun").exists()
+    assert not link.closed
+
+
 async def test_closing_a_channel_hangs_the_process_up(link: Link) -> None:
     channel = await shell(link, "echo $$; exec sleep 60")
     received = await channel.recv()

@@ -134,3 +134,22 @@ async def test_where_nobody_can_look_what_is_known_counts() -> None:
     assert (await ours.probed(bench)).python == "python-1"
     bench.current_link = None
     assert (await ours.probed(bench)).python == "python-1"
+
+
+async def test_what_is_known_goes_with_a_request_instead_of_being_asked_for() -> None:
+    """A round trip less, for who is far from the container."""
+    probes, files = Probes(), Files()
+    probes.go.set()
+    bench: Any = Bench(current_link=files)
+    ours = launcher(probes)
+    assert ours.expected(bench) is None, "nothing is known"
+    await ours.probed(bench)
+    assert ours.expected(bench) is None, "nobody has looked at the files yet"
+    files.bashrc = {"size": 2, "mtime": 2.0}
+    await ours.probed(bench)
+    expected = ours.expected(bench)
+    assert expected is not None
+    assert expected["/home/dev/.bashrc"] == [2, 2.0]
+    assert expected["/home/dev/.profile"] is None
+    files.broken = True
+    assert (await ours.probed(bench, unchecked=True)).python == "python-1"
