@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 import tarfile
+import tempfile
 
 import pytest
 
-from devenv.engine import image_name
+from devenv.engine import image_name, moving
 from devenv.engine.fake import FakeEngine
+from devenv.engine.image_tar import Spool
 from devenv.engine.port import Engine, EngineEvent, NameInUse
 from devenv.errors import ContainerGone, EngineError, ImageMissing
 from tests.contract.engine.conftest import IMAGE
@@ -214,3 +216,29 @@ async def test_events_tell_start_and_end(place: Engine, name: str) -> None:
     actions = [event.action for event in seen]
     assert [a for a in actions if a in ("start", "die", "destroy")] == ["start", "die", "destroy"]
     assert all(event.type == "container" and event.attributes["name"] == name for event in seen)
+
+
+async def test_an_image_leaves_an_engine_and_comes_back(place: Engine) -> None:
+    name = IMAGE if isinstance(place, FakeEngine) else "devenv-rig/busybox:latest"
+    image = await place.image(name)
+    assert image is not None and image.id in await place.images()
+    with tempfile.TemporaryFile(buffering=0) as file:
+        spool = Spool(file)
+        await place.save_image(name, spool.take)
+        names = spool.layers(image.id)
+        assert len(names) == len(moving.layers_of(image))
+        spool.require(names)
+        size, pieces = spool.archive(())
+        await place.load_image(name, pieces, size)
+    again = await place.image(name)
+    assert again is not None and moving.layers_of(again) == moving.layers_of(image)
+
+
+async def test_an_image_that_is_not_there_does_not_leave(place: Engine) -> None:
+    with pytest.raises(ImageMissing):
+        await place.save_image("devenv-rig/nothing:latest", Spool(io.BytesIO()).take)
+
+
+async def test_what_is_no_image_does_not_come_in(place: Engine) -> None:
+    with pytest.raises(EngineError):
+        await place.load_image("devenv-rig/nothing:latest", iter([b"x" * 4096]), 4096)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 
 from devenv.api.context import ClientContext
 from devenv.engine.fake import FakeEngine
+from devenv.engine.port import ExecResult
 from devenv.environment.environments import Environments
 from devenv.environment.image.nearby import Nearby
 from devenv.environment.plan import UpOptions
 from devenv.environment.results import UpResult
-from devenv.errors import EngineError, ImageMissing
+from devenv.errors import BuildFailed, EngineError, ImageMissing
 from tests.unit.environment.conftest import FILES, OWNER, Site
 
 NAME = "team/train:1"
@@ -122,3 +124,26 @@ async def test_one_that_is_named_by_its_digest_gets_a_name_of_ours(site: Site) -
     ours = await here.image(NAME)
     assert ours is not None and result.container.image_id == ours.id
     assert result.container.image == f"devenv/sent:{ours.id.removeprefix('sha256:')[:24]}"
+
+
+async def test_other_services_of_a_compose_project_have_their_images_too(site: Site) -> None:
+    site.configure({"dockerComposeFile": "compose.yml", "service": "app", "workspaceFolder": "/w"})
+    site.configure("services: {}\n", ".devcontainer/compose.yml")
+    (site.root / ".devcontainer" / "Dockerfile").write_text("FROM team/base:1\n")
+    build = {"context": str(site.root / ".devcontainer"), "dockerfile": "Dockerfile"}
+    services = {
+        "app": {"build": build},
+        "db": {"image": "team/db:1"},
+        "idle": {"image": "team/idle:1", "profiles": ["later"]},
+    }
+    there, here = elsewhere(), elsewhere("team/base:1", "team/db:1", "team/idle:1")
+
+    def compose(words: list[str]) -> ExecResult:
+        if "config" in words:
+            return ExecResult(0, json.dumps({"name": "p", "services": services}).encode(), b"")
+        return ExecResult(1, b"", b"it goes no further")
+
+    there.on_compose = compose
+    with pytest.raises(BuildFailed):
+        await up(site, there, here)
+    assert asked(there, "load_image", "pull") == ["load_image team/db:1", "load_image team/base:1"]
