@@ -59,9 +59,9 @@ async def move(
     refuse_other_machine(image, info, to)
     layers = layers_of(image)
     if (there := await target.image(image.id)) is not None:
-        if "@" not in reference and reference not in there.tags:
+        if not _is_digest(reference) and reference not in there.tags:
             await target.tag(image.id, reference)
-        return Moved(await _checked(target, reference, image, info, to), 0, len(layers), 0)
+        return Moved(await _checked(source, target, reference, image, to), 0, len(layers), 0)
     key = f"send:{reference}"
     progress.step(key, f"Sending {reference} to {to}")
     try:
@@ -77,6 +77,11 @@ def full_name(reference: str) -> str:
     """With the tag: engines save every image of a name that has none."""
     plain = "@" in reference or ":" in reference.rpartition("/")[2]
     return reference if plain else f"{reference}:latest"
+
+
+def _is_digest(reference: str) -> bool:
+    """Whether it names an image by what it is, which no archive gives a name."""
+    return "@" in reference or reference.startswith("sha256:")
 
 
 def layers_of(image: ImageSnapshot) -> tuple[str, ...]:
@@ -104,13 +109,11 @@ def _machine(info: EngineInfo) -> str:
     return _MACHINES.get(said, said)
 
 
-def skips_layers(info: EngineInfo) -> bool:
-    """Whether the engine takes an archive without the layers that it has."""
-    return not info.is_podman and not _by_containerd(info)
-
-
-def _by_containerd(info: EngineInfo) -> bool:
-    return any("containerd" in str(value) for _, value in info.raw.get("DriverStatus") or ())
+def is_classic(info: EngineInfo) -> bool:
+    """Whether the engine keeps images as Docker did from the beginning: it takes an archive without the layers that it
+    has, and an image's id is the digest of its configuration. Podman and the containerd image store do neither."""
+    by_containerd = any("containerd" in str(value) for _, value in info.raw.get("DriverStatus") or ())
+    return not info.is_podman and not by_containerd
 
 
 async def present(source: Engine, target: Engine, layers: Sequence[str]) -> int:
@@ -129,9 +132,12 @@ async def present(source: Engine, target: Engine, layers: Sequence[str]) -> int:
             known = layers_of(image) if image is not None else ()
             best = max(best, _shared(layers, known))
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(_AT_ONCE):
-            group.create_task(look())
+    tasks = [asyncio.ensure_future(look()) for _ in range(_AT_ONCE)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
     return best
 
 
@@ -151,7 +157,7 @@ async def _send(
     folder: pathlib.Path | None,
 ) -> Moved:
     layers = layers_of(image)
-    there = await present(source, target, layers) if skips_layers(info) else 0
+    there = await present(source, target, layers) if is_classic(info) else 0
     while True:
         # A layer that comes twice is one file: it stays when its second place is not there yet.
         leave = set(layers[:there]) - set(layers[there:])
@@ -164,7 +170,7 @@ async def _send(
             there = 0
             continue
         sent = sum(diff not in leave for diff in layers)
-        return Moved(await _checked(target, reference, image, info, to), sent, len(layers) - sent, size)
+        return Moved(await _checked(source, target, reference, image, to), sent, len(layers) - sent, size)
 
 
 async def _through(
@@ -205,11 +211,12 @@ async def _through(
         return size
 
 
-async def _checked(target: Engine, reference: str, image: ImageSnapshot, info: EngineInfo, to: str) -> ImageSnapshot:
-    """The image there. Its id is a digest of its configuration, but where an engine writes its own."""
-    found = await target.image(image.id if "@" in reference else reference)
-    own_ids = info.is_podman or _by_containerd(info)
-    same = found is not None and (found.id == image.id or (own_ids and layers_of(found) == layers_of(image)))
+async def _checked(source: Engine, target: Engine, reference: str, image: ImageSnapshot, to: str) -> ImageSnapshot:
+    """The image there: the same id, or the same layers where one of the engines makes ids in its own way."""
+    found = await target.image(image.id if _is_digest(reference) else reference)
+    same = found is not None and found.id == image.id
+    if found is not None and not same and layers_of(found) == layers_of(image):
+        same = not (is_classic(await source.info()) and is_classic(await target.info()))
     if found is None or not same:
         raise EngineError(
             f"{to} has another image as {reference} than the one that was sent",

@@ -15,6 +15,7 @@ from devenv.engine import fake_images
 from devenv.engine.fake import FakeEngine
 from devenv.engine.image_tar import PIECE
 from devenv.engine.moving import megabytes, move, present
+from devenv.engine.port import ImageSnapshot
 from devenv.errors import EngineError, EngineMissing, ImageMissing
 from tests.unit.engine.recorder import Recorder
 
@@ -65,6 +66,27 @@ async def test_layers_that_are_there_are_left_out_of_the_archive() -> None:
     assert (moved.layers_sent, moved.layers_there) == (1, 1)
 
 
+async def test_an_engine_that_goes_away_while_it_is_asked_is_told_as_such() -> None:
+    class Gone(FakeEngine):
+        async def image(self, reference: str) -> ImageSnapshot | None:
+            if reference in await self.images():
+                raise EngineMissing("the engine of gpu-box does not answer")
+            return await super().image(reference)
+
+    with pytest.raises(EngineMissing):
+        await present(FakeEngine(), Gone({"other:1": {}, "another:1": {}}), ["sha256:" + "1" * 64])
+
+
+async def test_one_that_is_named_by_its_id_gets_no_name() -> None:
+    here, there = engines()
+    ours = await here.image(NAME)
+    assert ours is not None
+    for _ in range(2):
+        moved = await move(here, there, ours.id, Recorder(), to="gpu-box")
+        assert moved.image.id == ours.id
+    assert not [name for call, name in there.calls if call == "tag"]
+
+
 async def test_another_machine_is_refused_before_anything_is_read() -> None:
     here, there = FakeEngine({NAME: {}}), FakeEngine(info={"Architecture": "aarch64"})
     with pytest.raises(EngineError, match=r"image team/train:1 is for amd64, and gpu-box is a machine of arm64"):
@@ -93,6 +115,22 @@ async def test_engines_that_want_every_layer_get_them(facts: dict[str, object], 
     there._images["other:1"]["RootFS"] = {"Layers": [base]}
     moved = await move(here, there, NAME, Recorder(), to="gpu-box")
     assert moved.layers_sent == sent
+
+
+class _OwnIds(FakeEngine):
+    async def load_image(self, reference: str, body: Iterator[bytes], size: int) -> None:
+        await super().load_image(reference, body, size)
+        self._images[reference]["Id"] = "sha256:" + "9" * 64
+
+
+async def test_an_id_of_its_own_is_another_image_unless_an_engine_makes_them_so() -> None:
+    containerd = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
+    with pytest.raises(EngineError, match="has another image as team/train:1 than the one that was sent"):
+        await move(FakeEngine({NAME: {}}), _OwnIds(), NAME, Recorder(), to="gpu-box")
+    for one, other in ((containerd, {}), ({}, containerd)):
+        there = _OwnIds(info=other)
+        moved = await move(FakeEngine({NAME: {}}, info=one), there, NAME, Recorder(), to="gpu-box")
+        assert moved.image.id == "sha256:" + "9" * 64
 
 
 class _Refusing(FakeEngine):
