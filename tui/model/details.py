@@ -41,6 +41,7 @@ def detail_lines(env: EnvironmentView, cells: int) -> Lines:
         ("workspace", env.workspace_folder),
         ("user", env.remote_user),
         ("python", f"{env.python_version}  {env.python}".strip()),
+        ("host", env.host),
         ("engine", env.engine),
         ("link", f"{env.tier}: {env.tier_reason}" if env.tier_reason else env.tier),
         ("made by", "another tool; adopted" if env.adopted else ""),

@@ -75,13 +75,15 @@ def badges(env: EnvironmentView, cells: int, sync: SyncView | None = None) -> Li
 
 def facts(env: EnvironmentView, cells: int) -> Line:
     """As many whole facts as fit, the most telling first."""
+    away = f" {env.round_trip * 1000:.0f} ms" if env.round_trip is not None else ""
     facts = [
+        ("on ", f"{env.host}{away}" if env.host else ""),
         ("config ", short_name(env) if env.others else ""),
         ("", env.image or env.local_folder),
         ("python ", env.python_version),
         ("user ", env.remote_user),
         ("", env.container),
-        ("", env.engine),
+        ("", "" if env.host else env.engine),
     ]
     line: Line = ()
     for label, value in facts:
@@ -119,6 +121,11 @@ def _bar(fraction: float, cells: int) -> list[Span]:
     return [Span(full, load_tone(fraction)), Span(empty, Tone.FAINT)]
 
 
+def _engine(state: State) -> str:
+    host = state.snapshot.environment.host if state.snapshot is not None else ""
+    return f"The engine on {clean(host)}" if host else "The container engine"
+
+
 def banner(state: State, cells: int) -> Line:
     """One line over everything when something fundamental is missing; empty when all is well."""
     if state.link is Link.LOST:
@@ -126,7 +133,7 @@ def banner(state: State, cells: int) -> Line:
         line: Line = (Span(f" ✘ Supervisor lost: {clean(state.link_message)} ", Tone.STRONG), Span(clean(hint)))
     elif state.status is EnvStatus.ENGINE_LOST:
         line = (
-            Span(" ✘ The container engine does not answer. ", Tone.STRONG),
+            Span(f" ✘ {_engine(state)} does not answer. ", Tone.STRONG),
             Span("The last known state is shown."),
         )
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from tui.browser import Browser, visible
 from tui.model import ports, tests
 from tui.model.details import detail_lines
 from tui.model.formatting import STATUS, duration, run_outcome, run_symbol, size, spark
-from tui.model.header import header
+from tui.model.header import banner, header
 from tui.model.keys import encode
 from tui.model.reducer import reduce
 from tui.model.spans import Span, clean, clip, clip_line, plain, spread, width, wrap
@@ -182,6 +183,17 @@ def test_drift_that_is_in_force_asks_for_no_rebuild() -> None:
     assert shown.count("needs a rebuild") == 1
     now = state(fake_scenes.finishing().snapshot)
     assert "≠ 1 drift" in plain(header(now, 200)) and "≈ 1 in force" in plain(header(now, 200))
+
+
+def test_another_machine_is_in_the_header_and_named_when_it_is_lost() -> None:
+    scene = fake_scenes.finishing().snapshot
+    there = msgspec.structs.replace(scene.environment, host="gpu-box", round_trip=0.0421)
+    assert "on gpu-box 42 ms" in plain(header(state(msgspec.structs.replace(scene, environment=there)), 80))
+    assert "on " not in plain(header(state(scene), 80)), "this machine needs no name"
+    lost = msgspec.structs.replace(there, status=EnvStatus.ENGINE_LOST)
+    assert "The engine on gpu-box does not answer" in plain(
+        (banner(state(msgspec.structs.replace(scene, environment=lost)), 200),)
+    )
 
 
 @pytest.mark.parametrize(
