@@ -99,7 +99,7 @@ def mode_of(config: SyncConfig) -> Mode | ModeOf:
 
     def of(path: str) -> Mode:
         if git and path.partition("/")[0] == GIT:
-            return Mode.TO_CONTAINER
+            return Mode.OVER_CONTAINER if path == ".git/index" else Mode.TO_CONTAINER
         return Mode.TO_HOST if is_output(path) else mode
 
     return of

@@ -32,6 +32,9 @@ class Mode(enum.Enum):
     TO_CONTAINER = "host-to-container"
     """The host is never changed, and the container only where it still is as it was given."""
     TO_HOST = "container-to-host"
+    OVER_CONTAINER = "host-over-container"
+    """As host-to-container, but what the container has made of it gives way to the host's next content, untold: for
+    what its programs write again and again without anybody's doing, as Git its index."""
 
 
 ModeOf = Callable[[str], Mode]
@@ -199,7 +202,7 @@ class _Merger:
             return _Three(both, both, both)
         if three.host is None or three.container is None:
             return self._deleted(path, three, mode)
-        if mode is Mode.PREFER_HOST and not _has_problem(three.host):
+        if mode in (Mode.PREFER_HOST, Mode.OVER_CONTAINER) and not _has_problem(three.host):
             return self._to_container(path, three)
         if mode is Mode.TWO_WAY_SAFE and _less(three.ancestor, three.host):
             return self._to_host(path, three)
@@ -218,6 +221,8 @@ class _Merger:
         """One side deleted what the other has changed."""
         if (mode is Mode.TO_CONTAINER and three.container is None) or (mode is Mode.TO_HOST and three.host is None):
             return self._left(path, three, Why.ONLY_ONE_WAY)
+        if mode is Mode.OVER_CONTAINER:
+            return self._to_host(path, three) if three.host is None else self._to_container(path, three)
         if not is_folder(three.ancestor) or not (is_folder(three.host) or is_folder(three.container)):
             return self._to_host(path, three) if three.host is None else self._to_container(path, three)
         return self._apiece(path, three)
@@ -239,14 +244,14 @@ class _Merger:
         return self._left(path, three, Why.IN_THE_WAY) if given is None else _Three(given[0], three.host, given[1])
 
     def _to_host(self, path: str, three: _Three) -> _Three:
-        if self._mode(path) is Mode.TO_CONTAINER:
-            return self._refused(path, three)
+        if (mode := self._mode(path)) in (Mode.TO_CONTAINER, Mode.OVER_CONTAINER):
+            return self._refused(path, three, untold=mode is Mode.OVER_CONTAINER)
         given = self._given(path, three.ancestor, three.container, three.host)
         return self._left(path, three, Why.IN_THE_WAY) if given is None else _Three(given[0], given[1], three.container)
 
-    def _refused(self, path: str, three: _Three) -> _Three:
+    def _refused(self, path: str, three: _Three, *, untold: bool = False) -> _Three:
         """A change on the side that only receives. What it has made besides is its own."""
-        if three.ancestor is not None:
+        if three.ancestor is not None and not untold:
             return self._left(path, three, Why.ONLY_ONE_WAY)
         self._unreadable(path, three.host)
         self._unreadable(path, three.container)

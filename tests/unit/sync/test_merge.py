@@ -138,6 +138,13 @@ def test_an_unreadable_folder_is_not_deleted_and_not_forgotten() -> None:
         (Mode.TO_HOST, A, A, B, (B, B, B)),
         (Mode.TO_HOST, None, A, None, (None, A, None)),
         (Mode.TO_HOST, A, A, None, (None, None, None)),
+        (Mode.OVER_CONTAINER, A, B, C, (B, B, B)),
+        (Mode.OVER_CONTAINER, A, B, None, (B, B, B)),
+        (Mode.OVER_CONTAINER, A, A, C, (A, A, C)),
+        (Mode.OVER_CONTAINER, A, A, None, (A, A, None)),
+        (Mode.OVER_CONTAINER, A, None, A, (None, None, None)),
+        (Mode.OVER_CONTAINER, A, None, C, (A, None, C)),
+        (Mode.OVER_CONTAINER, None, None, C, (None, None, C)),
     ],
 )
 def test_modes(mode: Mode, ancestor: Tree, host: Tree, container: Tree, wanted: tuple[Tree, Tree, Tree]) -> None:
@@ -308,7 +315,7 @@ def test_nothing_is_deleted_that_nobody_deleted(three: tuple[Tree, Entry, Entry]
     merged = merge(*three, mode)
     for before, after, other in ((host, merged.host, container), (container, merged.container, host)):
         for path in contents(before).keys() - contents(after).keys():
-            assert path in contents(ancestor) or mode is Mode.PREFER_HOST
+            assert path in contents(ancestor) or mode in (Mode.PREFER_HOST, Mode.OVER_CONTAINER)
             assert path not in contents(other)
 
 
@@ -340,13 +347,13 @@ def test_the_first_time_nothing_is_deleted_or_overwritten(three: tuple[Tree, Ent
 
 
 @LONG
-@given(triples(ODD), st.sampled_from([Mode.TO_CONTAINER, Mode.TO_HOST]))
+@given(triples(ODD), st.sampled_from([Mode.TO_CONTAINER, Mode.OVER_CONTAINER, Mode.TO_HOST]))
 def test_one_way_never_changes_where_it_comes_from(three: tuple[Tree, Entry, Entry], mode: Mode) -> None:
     merged = merge(*three, mode)
-    if mode is Mode.TO_CONTAINER:
-        assert merged.host == three[1]
-    else:
+    if mode is Mode.TO_HOST:
         assert merged.container == three[2]
+    else:
+        assert merged.host == three[1]
 
 
 @LONG
@@ -365,15 +372,15 @@ def test_with_any_modes_the_rules_hold(three: tuple[Tree, Entry, Entry], mode: M
     # What is left of a folder may have one mode: it is then told as a whole.
     told = tuple(found.path + "/" for found in again.conflicts)
     assert all((found.path + "/").startswith(told) for found in once.conflicts)
-    for source, before, after, other in (
-        (Mode.TO_CONTAINER, host, once.host, container),
-        (Mode.TO_HOST, container, once.container, host),
+    for sources, before, after, other in (
+        ((Mode.TO_CONTAINER, Mode.OVER_CONTAINER), host, once.host, container),
+        ((Mode.TO_HOST,), container, once.container, host),
     ):
         for path in contents(before).keys() | contents(after).keys():
-            if mode(path) is source:
+            if mode(path) in sources:
                 assert contents(after).get(path) == contents(before).get(path), path
         for path in contents(before).keys() - contents(after).keys():
-            assert path in contents(ancestor) or mode(path) is Mode.PREFER_HOST
+            assert path in contents(ancestor) or mode(path) in (Mode.PREFER_HOST, Mode.OVER_CONTAINER)
             assert path not in contents(other)
         assert untouched(after) == untouched(before)
 

@@ -160,7 +160,8 @@ def test_modes_by_path() -> None:
     of = mode_of(SyncConfig(mode="two-way-prefer-host", git="host-to-container", outputs=["runs/*.txt", "/out"]))
     assert callable(of)
     assert [of(path) for path in ("", "a", "runs", "runs/x", ".gitignore", "a/.git")] == [Mode.PREFER_HOST] * 6
-    assert [of(path) for path in (".git", ".git/a/b")] == [Mode.TO_CONTAINER] * 2
+    assert [of(path) for path in (".git", ".git/a/b", ".git/index.lock")] == [Mode.TO_CONTAINER] * 3
+    assert of(".git/index") is Mode.OVER_CONTAINER, "`git status` writes it"
     assert [of(path) for path in ("runs/a.txt", "out", "out/a/b")] == [Mode.TO_HOST] * 3
 
 
