@@ -75,7 +75,7 @@ class Applier:
         except BaseException:
             self.__exit__()
             raise
-        self.contents = Stage(self._stage, algorithm)
+        self.contents = Stage(self._stage, algorithm, 0o666 & ~umask)
 
     def __enter__(self) -> "Applier":
         return self
@@ -194,7 +194,7 @@ class Applier:
         path, before, after = step
         try:
             folder, name = self._place(path)
-            info = os.lstat(made, dir_fd=self._stage) if made and self._told is not None else None
+            info = os.lstat(made, dir_fd=self._stage) if made else None
             if self._mode_alone(step):
                 self._mode(folder, name, path, step)
             elif after is None:
@@ -205,8 +205,9 @@ class Applier:
                 renaming.move(self._stage, made, folder, name)
             else:
                 self._replace(folder, name, path, before, made)
-            if self._each:
-                os.fsync(folder)
+            self._settled(folder)
+            if before is None:
+                made = ""  # it has another name now
             if info is not None and after is not None and after[0] == "f":
                 self._tell(folder, name, path, info, after[1])
         except FileExistsError:
@@ -216,11 +217,17 @@ class Applier:
                 self._leave()
             self._unlink(made)
 
+    def _settled(self, folder: int) -> None:
+        """Its names are durable. Many steps are made so together, in the end."""
+        if self._each:
+            os.fsync(folder)
+
     def _tell(self, folder: int, name: str, path: str, info: os.stat_result, digest: bytes) -> None:
         """Nobody has to read what was written here, if it is still that."""
         try:
-            if self._told is not None and self._is(folder, name, info):
-                self._told(path, os.lstat(name, dir_fd=folder), digest)
+            now = os.lstat(name, dir_fd=folder)
+            if self._told is not None and self._same(now, info):
+                self._told(path, now, digest)
         except OSError:
             pass  # gone again: the next scan tells
 
@@ -285,17 +292,22 @@ class Applier:
         """
         path, before, after = step
         assert after is not None
-        made = self._unused("made")
+        verified = after[0] == "f" and alone and after[1] in self.contents.verified
+        # Where it takes nobody's place it stays under its digest until it is moved: it is no one's only copy.
+        made = after[1].hex() if verified and before is None else self._unused("made")
         if after[0] == "l":
             os.symlink(after[1], made, dir_fd=self._stage)
             return made
         try:
-            if alone and after[1] in self.contents.verified:
+            if verified:
                 self.contents.verified.discard(after[1])
-                os.rename(after[1].hex(), made, src_dir_fd=self._stage, dst_dir_fd=self._stage)
+                if before is not None:
+                    os.rename(after[1].hex(), made, src_dir_fd=self._stage, dst_dir_fd=self._stage)
             else:
                 self._written(after[1], made)
-            os.chmod(made, (0o777 if after[2] else 0o666) & ~self._umask, dir_fd=self._stage)
+            mode = (0o777 if after[2] else 0o666) & ~self._umask
+            if stat.S_IMODE(os.lstat(made, dir_fd=self._stage).st_mode) != mode:
+                os.chmod(made, mode, dir_fd=self._stage)
             if before is not None:
                 self._now(made, self._seen(path))
             if self._each:
@@ -386,6 +398,7 @@ class Applier:
         except (Meanwhile, OSError):
             renaming.exchange(self._stage, made, folder, name)
             self._theirs = ""
+            self._settled(folder)
             raise
         self._theirs = ""
 
@@ -423,12 +436,16 @@ class Applier:
             self._away(self._stage, gone, path)
         except (Meanwhile, OSError):
             renaming.move(self._stage, gone, folder, name)
+            self._settled(folder)
             raise
 
+    @classmethod
+    def _is(cls, folder: int, name: str, info: os.stat_result) -> bool:
+        return cls._same(os.lstat(name, dir_fd=folder), info)
+
     @staticmethod
-    def _is(folder: int, name: str, info: os.stat_result) -> bool:
+    def _same(now: os.stat_result, info: os.stat_result) -> bool:
         """Whether it is the file that was looked at, unwritten since. Being moved changes its ctime."""
-        now = os.lstat(name, dir_fd=folder)
         return (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_mode) == (
             info.st_dev,
             info.st_ino,

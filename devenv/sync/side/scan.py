@@ -66,7 +66,7 @@ class Scanner:
         """Folder -> name -> what vouches for a file, and its digest (`pack_record`)."""
         self.fresh = set()  # type: set[str]
         """Folders that came to be since the last scan: what is known of such a path was another folder's."""
-        self._algorithm = algorithm
+        self._hash = getattr(hashlib, algorithm)
         self._granularity = granularity
         self._seen = {}  # type: dict[str, dict[str, bytes]]
         self._before = {}  # type: dict[str, dict[str, bytes]]
@@ -249,7 +249,7 @@ class Scanner:
             first = os.fstat(number)
             if not stat.S_ISREG(first.st_mode):
                 raise Unstable()
-            digest = hashlib.new(self._algorithm)
+            digest = self._hash()
             count = 0
             while count <= first.st_size:
                 data = os.read(number, min(CHUNK, first.st_size - count + 1))

@@ -15,12 +15,13 @@ _MORE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Stage:
-    """`folder` is a descriptor that stays the caller's. `verified` are the contents that this process has written and
-    checked itself."""
+    """`folder` is a descriptor that stays the caller's, of a folder that nobody else may enter; `mode` is that of new
+    files. `verified` are the contents that this process has written and checked itself."""
 
-    def __init__(self, folder: int, algorithm: str = "sha256") -> None:
+    def __init__(self, folder: int, algorithm: str = "sha256", mode: int = 0o600) -> None:
         self.folder = folder
         self.algorithm = algorithm
+        self.mode = mode
         self.verified = set()  # type: set[bytes]
 
     def has(self, digest: bytes) -> bool:
@@ -41,15 +42,16 @@ class Stage:
         """A whole content at once. False: it is not what its digest says, and nothing is kept."""
         if hashlib.new(self.algorithm, data).digest() != digest:
             return False
-        number = os.open(digest.hex(), _NEW, 0o600, dir_fd=self.folder)
+        number = os.open(digest.hex(), _NEW, self.mode, dir_fd=self.folder)
         try:
-            with open(number, "wb", buffering=0) as file:
-                left = memoryview(data)
-                while left:
-                    left = left[file.write(left) or 0 :]
+            written = os.write(number, data)
+            while written < len(data):
+                written += os.write(number, memoryview(data)[written:])
         except BaseException:
+            os.close(number)
             self.drop(digest)
             raise
+        os.close(number)
         self.verified.add(digest)
         return True
 
@@ -82,7 +84,7 @@ class Part:
         self._stage, self._digest = stage, digest
         self._name = digest.hex() + ".part"
         self._found = hashlib.new(stage.algorithm)
-        number = os.open(self._name, _MORE if offset else _NEW, 0o600, dir_fd=stage.folder)
+        number = os.open(self._name, _MORE if offset else _NEW, stage.mode, dir_fd=stage.folder)
         self._file = open(number, "r+b" if offset else "wb")  # type: Any  # noqa: SIM115
         try:
             while offset:
