@@ -8,7 +8,6 @@ deeper folder. A rule is [ignore, folders_only, where, deep, kind, text]: it is 
 path expression of the folders that lead to it, most bytes].
 """
 
-import itertools
 import re
 
 TYPE_CHECKING = False
@@ -19,8 +18,9 @@ if TYPE_CHECKING:
     Rule = tuple[tuple[int, int, int], bool, bool, str, bool, str, str]  # its strength, then as above
 
 OWN = ".devenv"
-# On a file system that ignores case, or on Windows, each of them is `.git`.
-GITS = frozenset(form % "".join(git) for form in (".%s", "%s~1") for git in itertools.product("gG", "iI", "tT"))
+# Each of these names is `.git` somewhere: case, code points that HFS+ does not see, what Windows drops and shortens.
+_UNSEEN = "[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]*"
+_is_gits = re.compile(_UNSEEN + _UNSEEN.join(["[.]", "[gG]", "[iI]", "[tT]", "[ .]*"]) + r"\Z|[gG][iI][tT]~1\Z").match
 _MOST_FOLDERS = 50_000
 _HIDDEN = object()
 
@@ -53,7 +53,7 @@ class Matcher:
         table = self._tables.get(folder)
         if table is None:
             table = self._table(folder)
-        if name in GITS:
+        if _is_gits(name):
             return not self._git or path != ".git"
         if table is not _HIDDEN and not table[is_folder].ignores(path, name):
             return path == OWN
@@ -68,7 +68,7 @@ class Matcher:
         folder, _, name = path.rpartition("/")
         if path == OWN:
             return True
-        if name in GITS:
+        if _is_gits(name):
             return not self._git or path != ".git"
         table = self._table(folder)
         return table is _HIDDEN or bool(table[is_folder].ignores(path, name))

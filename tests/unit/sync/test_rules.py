@@ -46,7 +46,17 @@ def test_the_defaults(tmp_path: pathlib.Path) -> None:
     assert kept(found, *noise, *made) == []
 
 
-@pytest.mark.parametrize("name", [".git", ".GIT", ".Git", "git~1", "GIT~1", ".devenv"])
+GITS = [".git", ".GIT", ".Git", "git~1", "GIT~1", ".g\u200cit", "\ufeff.git", ".git.", ".git "]
+
+
+@pytest.mark.parametrize(
+    "name", ["git", ".gitignore", ".gitt", "a.git", ".github", "x.git", "git~12", "\u200c", "..git"]
+)
+def test_what_is_only_nearly_gits(name: str, tmp_path: pathlib.Path) -> None:
+    assert kept(collect(tmp_path), f"{name}/", f"a/{name}") == [f"{name}/", f"a/{name}"]
+
+
+@pytest.mark.parametrize("name", [*GITS, ".devenv"])
 def test_what_no_rule_brings_back(name: str, tmp_path: pathlib.Path) -> None:
     found = collect(
         project(tmp_path, {".devenvignore": f"!{name}\n!{name}/\n!*\n"}), SyncConfig(outputs=[f"{name}/", "a/"])
