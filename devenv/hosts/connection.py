@@ -59,6 +59,7 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
         self._changed = asyncio.Condition()
+        self._retired = False
         self._begun = 0
         self._ended = 0
 
@@ -123,6 +124,8 @@ class Connection:
                     tell()
                 await self._watch()
                 self.problem = failures.lost(self.to)
+                if self._retired:
+                    return
                 log.warning("[host=%s] connection lost", self.to.shown)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), delay if self._may_pass() else None)
@@ -184,6 +187,8 @@ class Connection:
                 if slept or looks % _EVERY == 0:
                     try:
                         self.round_trip = await ping.round_trip(self.path, _PING)
+                    except (FileNotFoundError, ConnectionRefusedError):
+                        break  # not the host: our own socket is gone, or another's lies in its place
                     except (OSError, TimeoutError):
                         if slept:
                             break
@@ -198,6 +203,10 @@ class Connection:
         if dialler is not None:
             await dialler.close()
         await master.close()
+
+    def retire(self) -> None:
+        """A successor has the path: what is open goes on, and what is lost is not made again."""
+        self._retired = True
 
     async def close(self) -> None:
         if self._task is not None:
@@ -222,6 +231,10 @@ class Connections:
     def at(self, path: str | None) -> Connection | None:
         """The one whose socket this is."""
         return self._known.get(pathlib.Path(path)) if path else None
+
+    def retire(self) -> None:
+        for connection in self._known.values():
+            connection.retire()
 
     async def drop(self, path: pathlib.Path) -> None:
         connection = self._known.pop(path, None)

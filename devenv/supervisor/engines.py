@@ -98,9 +98,12 @@ class Engines:
             return None
 
     async def let_go(self, endpoint: Endpoint) -> None:
-        """Stops trying to reach a host that nothing here is on."""
+        """Of a host that nothing here is on: neither engine nor connection are kept."""
+        engine = self._connected.pop(endpoint.url, None)
+        if engine is not None:
+            await engine.close()
         path = endpoint.socket_path
-        if endpoint.ssh and path is not None and not self.holds(endpoint):
+        if endpoint.ssh and path is not None:
             await self.connections.drop(pathlib.Path(path))
 
     async def close(self) -> None:

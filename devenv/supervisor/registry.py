@@ -328,6 +328,7 @@ class Registry:
     def retire(self) -> None:
         """A successor holds every environment."""
         self._retired = True
+        self.engines.connections.retire()
         for bench in self.all():
             bench.retire()
 

@@ -141,6 +141,7 @@ def _append(path: Path, text: str) -> None:
 def remote_host(release: str, images: Sequence[str] = ()) -> Iterator[RemoteHost]:
     """A started machine with Docker `release` ("20" or "26") and copies of `images`. Needs root."""
     engine = Docker()
+    assert engine.exists(f"devenv-rig/remote:{release}"), "an image is missing: run tests/rig/images.sh remote"
     name = f"rig-{uuid.uuid4().hex[:12]}"
     with tempfile.TemporaryDirectory(prefix="rig-key-") as folder, _slot(release) as volume:
         key = Path(folder) / "key"

@@ -129,22 +129,29 @@ class HostVerbs:
             problem=problem,
             hint=hint,
         )
-        if problem and not used and not held:
-            await engines.let_go(endpoint)
+        if not used:
+            await self._let_go(endpoint)
         return view
+
+    async def _let_go(self, endpoint: Endpoint) -> None:
+        """A host that was only looked at is not stayed connected to."""
+        if endpoint.remote and not any(bench.endpoint.url == endpoint.url for bench in self._registry.all()):
+            await self._registry.engines.let_go(endpoint)
 
     async def _check(self, args: HostArgs, ctx: ClientContext) -> Any:
         name = args.name or ctx.env.get(VARIABLE) or self._registry.engines.chooser.book(ctx.env).default or LOCAL
         there = dataclasses.replace(ctx, env={**ctx.env, VARIABLE: name})
         endpoint = self._registry.engines.endpoint(there)
+        used = self._registry.engines.holds(endpoint)
         checks = [view async for view in _checked(self._registry, endpoint, there)]
+        if not used:
+            await self._let_go(endpoint)
         return {"name": name, "address": endpoint.shown, "checks": checks, "ok": all(view.ok for view in checks)}
 
 
 async def _checked(registry: Registry, endpoint: Endpoint, ctx: ClientContext) -> Any:
     engines = registry.engines
     carrier = engines.connection(endpoint)
-    used = engines.holds(endpoint)
     if carrier is not None:
         try:
             await carrier.ready(ctx.env)
@@ -153,8 +160,6 @@ async def _checked(registry: Registry, endpoint: Endpoint, ctx: ClientContext) -
             if there:
                 yield HostCheckView(what="ssh", ok=True, said=f"{endpoint.shown}, as {carrier.machine.user}")
             yield check.failed("socket" if there else "ssh", error)
-            if not used:
-                await engines.let_go(endpoint)
             return
         async for view in check.of_connection(carrier, endpoint):
             yield view

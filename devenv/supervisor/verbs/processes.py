@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from devenv.api.context import ClientContext
 from devenv.api.messages import ExecArgs
+from devenv.engine.endpoint import client_environment
 from devenv.errors import DevenvError, NoProgram, NoPython, NotExecutable
 from devenv.link.port import Channel, Link, WindowSize
 from devenv.supervisor.connection import Connection
@@ -127,6 +128,8 @@ def _engine_exec(
         else:
             command += ["-e", name]
             passed[name] = value
+    if bench.endpoint.remote:
+        passed |= client_environment(bench.endpoint, {})
     return {"t": "exec", "argv": [*command, container.id, *argv], "env": passed}
 
 

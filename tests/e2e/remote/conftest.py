@@ -90,7 +90,7 @@ def gpu_box(images: Images, alice: User) -> Iterator[RemoteHost]:
 @pytest.fixture(scope="session")
 def other_box(images: Images, alice: User) -> Iterator[RemoteHost]:
     """A machine with Docker 26, which alice reaches as `other-box`."""
-    with remote_host("26", (images.python,)) as host:
+    with remote_host("26", (images.python, images.busybox)) as host:
         host.introduce(alice, "other-box")
         yield host
 

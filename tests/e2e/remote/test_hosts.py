@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.remote.conftest import COUNT, SERVE, Far, counted, page
+from tests.kit import installed
 from tests.kit.command import Shell
 from tests.kit.engine import Docker
+from tests.kit.fixtures import Images
 from tests.kit.project import give_to
 from tests.kit.remote_host import RemoteHost
 from tests.kit.users import User
@@ -168,3 +172,31 @@ def test_two_machines_at_once(
     with gpu_box.cut():
         two.devenv("exec", "--", "true").ok()
         two.devenv("status").ok()
+
+
+@pytest.mark.usefixtures("own_settings")
+def test_an_image_without_python_there(far: Make, other_box: RemoteHost, images: Images) -> None:
+    """No agent runs in it: this machine's `docker` command is the client's, and must mean the other machine."""
+    here = far("bare", image=images.busybox)
+    here.devenv("up", "--host", "other-box").ok()
+    assert here.devenv("exec", "--", "sh", "-c", "echo $((6 * 7)); pwd").ok().out == "42\n/workspaces/bare\n"
+
+
+@pytest.mark.usefixtures("own_settings")
+def test_a_newer_supervisor_takes_over_what_is_there(far: Make, gpu_box: RemoteHost) -> None:
+    newer = far("newer")
+    older = Far(dataclasses.replace(newer.shell, path=(installed.bin_folder("0.0.1"),)))
+    newer.devenv("supervisor", "stop")
+    older.devenv("up", "--host", "gpu-box").ok()
+    older.put("serve.py", SERVE)
+    older.devenv("run", "--detach", "serve.py").ok()
+    port = older.host_port(8899)
+    with socket.create_connection(("127.0.0.1", port), 10) as established:
+        assert newer.status()["host"] == "gpu-box"
+        assert newer.host_port(8899) == port
+        established.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert established.recv(15) == b"HTTP/1.0 200 OK"
+    assert page(port) == "served"
+    gpu_box.hang_up()
+    eventually(lambda: page(port) == "served", "the successor connects again, and nobody takes its socket away", 30)
+    newer.devenv("exec", "--", "true").ok()
