@@ -87,7 +87,10 @@ class Job:
         return Host(self.home.owner, self.home.version, self.ctx.uid, link, self._syncs(info))
 
     def _syncs(self, info: EngineInfo) -> bool:
-        """Whether the project's files are copied and kept the same, instead of being mounted."""
+        """Whether the project's files are copied and kept the same, instead of being mounted. The drop-in (which has no
+        personal files) mounts, as the reference does."""
+        if not self.target.choice.personal:
+            return False
         said = self.settings(merge([])).sync.on
         return said == "always" or (said != "never" and not info.is_local_socket)
 
