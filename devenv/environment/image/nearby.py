@@ -64,7 +64,7 @@ class Provider:
 
     async def _ours(self, reference: str) -> tuple[Nearby | None, ImageSnapshot | None]:
         near = await self._near()
-        return near, await near.engine.image(full_name(reference)) if near is not None else None
+        return near, await near.engine.image(full_name(reference)) if near is not None and reference else None
 
     async def _send(self, near: Nearby, reference: str) -> tuple[str, ImageSnapshot]:
         """An image that is named by its digest gets a name of ours: no engine learns a digest from an archive."""

@@ -105,6 +105,7 @@ async def _default_name(maker: SingleMaker | ComposeMaker, job: Job) -> str:
 async def _in_one(job: Job, destination: Destination) -> tuple[str, ...]:
     """One Dockerfile: the project's own, or its image, then the features, then the label."""
     target = job.target
+    await job.images.prepare([await inspection.base_reference(job.engine, target)])
     base = await inspection.base_image(job.engine, target, job.progress)
     steps = (await FeatureImage(job).resolve()).steps if target.config.features else ()
     entries: list[Entry] = [*(image_entries(base) if base is not None else ())]
