@@ -62,6 +62,9 @@ class Place:
         self._unsaved = 0  # files whose contents were read, and only memory knows what they are
         self._pruned = 0.0
         self._whole = True  # the next scan must be a full one
+        self._mine = set()  # type: set[str]
+        """Folders in which steps were made since the last scan: what was made there is not taken for somebody's
+        deletion because no hint came of it."""
         self.staged = True  # whether anything may be left of contents that came
 
     def watch(self, notify: "Callable[[], None]") -> None:
@@ -121,7 +124,9 @@ class Place:
             self.scanner.known = memory.load(self._memory, self._record)
             self._recover()
         began = time.monotonic()
+        dirty = None if dirty is None else self._mine.union(dirty)
         self.tree = self.scanner.scan(self.tree, dirty, rehash)
+        self._mine = set()
         if dirty is None:
             self._took = time.monotonic() - began
         self._whole = False
@@ -245,6 +250,10 @@ class Place:
     def apply(self, steps: "Sequence[Step]", cycle: str, contents: "Contents | None" = None) -> "list[str]":
         """For each step "" or why not. Afterwards nothing is staged any more."""
         applier = contents.applier if contents is not None else self._applier()
+        for path, before, after in steps:
+            self._mine.add(path.rpartition("/")[0])
+            if (before or after)[0] == "d":  # type: ignore[index]
+                self._mine.add(path)
         try:
             results = applier.apply(steps, cycle)
             if contents is not None:
@@ -264,6 +273,7 @@ class Place:
 
     def restore(self, cycle: str) -> "dict[str, str]":
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._whole = True
         root = os.open(self.root, flags)
         try:
             there = os.open(self._trash, flags)

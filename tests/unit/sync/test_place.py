@@ -278,3 +278,16 @@ def test_a_poller_tells() -> None:
     poller = Poller(told.release, lambda: 0.01)
     assert told.acquire(timeout=10) and told.acquire(timeout=10)
     poller.close()
+
+
+def test_what_was_made_is_seen_without_a_hint(place: Place, root: pathlib.Path) -> None:
+    (root / "d").mkdir()
+    (root / "other").mkdir()
+    place.scan(None)
+    text = hashlib.sha256(b"x").digest()
+    with place._applier() as applier:
+        assert applier.stage(text, [b"x"])
+    steps = [("d/new", None, ("f", text, False)), ("e", None, ("d", {})), ("e/f", None, ("d", {}))]
+    assert place.apply(steps, "c1") == ["", "", ""]
+    tree = place.scan({"other"})
+    assert tree is not None and "new" in tree[1]["d"][1] and "f" in tree[1]["e"][1]
