@@ -98,6 +98,7 @@ class Pair:
         self._full: set[Side] = set(Side)
         self._rules: Any = None
         self._lock: int | None = None
+        self._store = Store(folder / "ancestor")
         self._looked = 0.0  # monotonic, of the last full scan
         self._took = 0.0  # seconds
         self.state = State.STARTING
@@ -327,8 +328,7 @@ class Pair:
             await self._host.use_rules(self._rules)
         self._far = await self._open(self._rules)
         self._full = set(Side)
-        store = Store(self._folder / "ancestor")
-        self._session = Session(self._host, self._far, store, _cycle_name, self._ruler.mode())
+        self._session = Session(self._host, self._far, self._store, _cycle_name, self._ruler.mode())
         self.why = ""
         if self.state is State.OFFLINE:
             self._set(State.WORKING)

@@ -237,7 +237,7 @@ class RemoteEndpoint:
         async with self._one:
             base = self._base
             if base == "expected":
-                base = await asyncio.to_thread(lambda: wire.fingerprint(tell(self._tree)))
+                base = await asyncio.to_thread(_fingerprint, self._tree)
             await self._write(wire.message(wire.REQUEST, {**request, "base": base}))
             packed = bytearray()
             while (frame := await self._frame())[0] == wire.DATA:
@@ -395,6 +395,19 @@ def _given(said: Any, name: str, kind: type[T]) -> T:
     if not isinstance(value, kind):
         raise wire.Broken(f"no {name} where one is due")
     return value
+
+
+_last: tuple[Tree, str] = (None, "")
+
+
+def _fingerprint(tree: Tree) -> str:
+    """The last one is remembered: connections come back, and nothing has changed."""
+    global _last
+    known, found = _last
+    if not found or known is not tree:
+        found = wire.fingerprint(tell(tree))
+        _last = (tree, found)
+    return found
 
 
 def _replica(said: Any) -> Replica:
