@@ -290,6 +290,7 @@ class SyncView(View, frozen=True, kw_only=True):
     files: int = 0
     conflicts: list[ConflictView] = []
     failures: list[str] = []
+    problems: list[str] = []  # of the files that hold rules
     to_container: int = 0  # changes made there since the supervisor began
     to_host: int = 0
     last: float = 0.0  # when something was changed

@@ -18,8 +18,9 @@ from devenv.sync.core.entries import Kind, Tree, count_files
 from devenv.sync.core.merge import Conflict
 from devenv.sync.endpoint import Endpoint, LocalEndpoint
 from devenv.sync.one_way import SENTENCE, OneWay
-from devenv.sync.pair import Pair, Ruler, State
+from devenv.sync.pair import Pair, State
 from devenv.sync.remote import open_remote
+from devenv.sync.ruler import ProjectRules
 from devenv.sync.words import printable, reason
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Files:
         self,
         synced: Synced,
         folder: pathlib.Path,
-        ruler: Ruler,
+        ruler: ProjectRules,
         where: Callable[[], tuple[Engine, ContainerSnapshot, str] | None],
         changed: Callable[[], None],
         *,
@@ -149,6 +150,7 @@ class Files:
             files=count_files(pair.synced),
             conflicts=[conflict_view(c) for c in pair.conflicts[:_SHOWN]],
             failures=[f"{printable(f.path)} ({f.side.value}): {f.why}" for f in pair.failures[:_SHOWN]],
+            problems=[str(problem) for problem in self._ruler.problems[:_SHOWN]],
             to_container=pair.counters.to_container,
             to_host=pair.counters.to_host,
             last=pair.counters.last,

@@ -39,6 +39,7 @@ _CONNECT = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach the ot
 _LOOK = 60.0  # seconds at least between full scans; watchers can be wrong
 _SHARE = 200.0  # and at least so many times what the last one took: half a percent of a core
 _LOCKED = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 0.0)  # seconds between attempts to be the one who synchronises
+_FRESH = 5.0  # seconds for which rules that were just read are not read again for nothing
 _TRIES = 6  # cycles for which a barrier waits while somebody writes
 
 
@@ -99,6 +100,8 @@ class Pair:
         self._rules: Any = None
         self._lock: int | None = None
         self._store = Store(folder / "ancestor")
+        self._due: set[Side] = set()  # those whose hints have been believed for long enough
+        self._collected = 0.0  # monotonic, when the rules were read
         self._looked = 0.0  # monotonic, of the last full scan
         self._took = 0.0  # seconds
         self.state = State.STARTING
@@ -238,8 +241,8 @@ class Pair:
                 return Report(self.halted)
             return None
         session = await self._connected()
-        if time.monotonic() - self._looked > max(_LOOK, _SHARE * self._took):
-            self._full = set(Side)
+        self._due = set(Side) if time.monotonic() - self._looked > max(_LOOK, _SHARE * self._took) else set()
+        self._full |= self._due
         hints = {Side.HOST: await self._hints(Side.HOST)}
         far_told = self._told(Side.CONTAINER)
         hints[Side.CONTAINER] = await self._hints(Side.CONTAINER) if both or far_told else NOTHING
@@ -304,10 +307,12 @@ class Pair:
         return task is None or task.done()
 
     async def _renew_rules(self, hints: Hints, full: set[Side]) -> None:
-        stale = Side.HOST in full or await asyncio.to_thread(self._ruler.stale, hints.dirty)
-        if not stale:
+        """Read again where a hint leads to a file of them, and whenever hints may be wrong."""
+        old = time.monotonic() - self._collected > _FRESH
+        thorough = old and (hints.lost or len(full) == len(Side) == len(self._due))
+        if not thorough and not await asyncio.to_thread(self._ruler.stale, hints.dirty):
             return
-        rules = await asyncio.to_thread(self._ruler.collect)
+        rules = await self._collect()
         assert self._far is not None and self._session is not None
         self._session.use_mode(self._ruler.mode())
         if rules == self._rules:
@@ -317,6 +322,11 @@ class Pair:
         await self._far.use_rules(rules)
         full |= set(Side)
 
+    async def _collect(self) -> Any:
+        rules = await asyncio.to_thread(self._ruler.collect)
+        self._collected = time.monotonic()
+        return rules
+
     # --- connections and waiting ---
 
     async def _connected(self) -> Session:
@@ -324,7 +334,7 @@ class Pair:
             return self._session
         await self._take_lock()
         if self._rules is None:
-            self._rules = await asyncio.to_thread(self._ruler.collect)
+            self._rules = await self._collect()
             await self._host.use_rules(self._rules)
         self._far = await self._open(self._rules)
         self._full = set(Side)

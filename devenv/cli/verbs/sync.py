@@ -85,6 +85,7 @@ def status(view: "dict[str, Any]") -> str:
         f"  {view['host']} <-> {view['container']}",
         f"  {view['files']} files; {view['to_container']} changes in, {view['to_host']} out{last}",
     ]
+    lines += [f"  {line}" for line in view["problems"][:12]]
     lines += [f"  not done: {line}" for line in view["failures"][:12]]
     if view["conflicts"]:
         lines += [f"{len(view['conflicts'])} conflicts (devenv sync resolve PATH --host|--container|--both):"]

@@ -142,3 +142,17 @@ def test_an_image_without_python_gets_files_one_way(place: Place, images: Images
     assert site.exec("cat", "a", "d/x").ok().out == "4mine\n", "what has not changed here is not sent again"
     site.devenv("sync").ok().says("in step: .*files only go into it")
     site.devenv("sync", "reset").failed(77).says("Python 3.6 or later is synchronised both ways")
+
+
+def test_rules_that_are_edited_count_from_the_next_save_on(place: Place, images: Images) -> None:
+    site = synced(place, images.python_user, {"log/a": "1", "keep": "2", ".gitignore": "[a\n"})
+    site.devenv("sync").ok().says(r"\.gitignore:1")
+    site.write(".gitignore", "log/\n")
+    site.exec("sh", "-c", "test -e log/a && echo 2 > log/a && echo x > log/b && cat .gitignore").ok().says("^log/$")
+    site.devenv("sync", "flush").ok().silent_about("gitignore:1")
+    assert site.path("log/a").read_text() == "1", "what is ignored from now on stays as it is on both sides"
+    assert not site.path("log/b").exists()
+    site.write(".gitignore", "")
+    site.devenv("sync", "flush").ok()
+    assert site.path("log/b").read_text() == "x\n"
+    assert set(conflicts(site)) == {"log/a"}, "as at the first time: what differs is a conflict"
