@@ -127,7 +127,10 @@ class _Parser:
         return Entry(Kind.FOLDER, children=MappingProxyType(found)) if found else EMPTY
 
     def grown(self, tree: Tree, before: Any, node: Any, depth: int) -> Entry:
-        if tree is not None and node is before:
+        if tree is not None and (
+            node is before
+            or (tree.kind is Kind.FILE and len(node) == 3 and tree.digest == node[1] and tree.executable is node[2])
+        ):
             return tree
         if tree is None or tree.kind is not Kind.FOLDER or not isinstance(node, tuple) or node[0] != "d":
             entry = self.entry(node, depth)

@@ -1,5 +1,6 @@
 """The far side's process: requests on stdin, answers and hints on stdout, until stdin ends."""
 
+import ctypes
 import gc
 import json
 import os
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     Said = dict[str, Any]
 
 _READ = 1 << 18
+_MANY = 1000  # steps
+
+
+def _trim() -> None:
+    """What much work has left behind goes back to the system: this process may live for weeks."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(ctypes.c_size_t(0))
 
 
 class Server:
@@ -112,6 +121,8 @@ class Server:
         packed = wire.packed(said)
         for at in range(0, len(packed), wire.TEXT):
             self._send(wire.frame(wire.DATA, packed[at : at + wire.TEXT]))
+        if len(packed) > wire.TEXT:
+            _trim()
         return {"form": form, "replica": place.replica(), "hashed": place.scanner.hashed, "lacking": place.lacking}
 
     def _on_replica(self, place: Place, request: "Said") -> "Any":
@@ -155,7 +166,11 @@ class Server:
                 if coming.receiver.refused:
                     stopped = True
                     self._send(wire.frame(wire.STOP))
-            return place.apply(steps, request["cycle"], coming)
+            try:
+                return place.apply(steps, request["cycle"], coming)
+            finally:
+                if len(steps) > _MANY:
+                    _trim()
 
     def _on_settle(self, place: Place, request: "Said") -> "Any":
         if not place.watching:
