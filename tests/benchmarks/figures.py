@@ -25,7 +25,8 @@ class Goal:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `ours` and `peer` are medians in `unit`; `peer` None: there is nothing to compare."""
+    """One line of the table. `ours` and `peer` are medians in `unit`; `peer` None: there is nothing to compare, and
+    `peer_name` may say why."""
 
     what: str
     unit: str
@@ -57,7 +58,8 @@ class Figure:
         if self.goal is not None:
             sign = "≤" if self.goal.most else "≥"
             goal = f"{sign} {self.goal.bound:g}" + ("" if self.goal.of == "ratio" else f" {self.unit}")
-            met = "yes" if self.goal.met(self.ours, self.peer) else "no"
+            lacks = self.goal.of == "ratio" and self.peer is None
+            met = "?" if lacks else "yes" if self.goal.met(self.ours, self.peer) else "no"
         return (self.what, f"{_number(self.ours)} {self.unit}", self.peer_name, peer, ratio, goal, met)
 
 
