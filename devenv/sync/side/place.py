@@ -114,6 +114,7 @@ class Place:
         ignored, too_big = _matching(rules)
         self.scanner.ignored = lambda path, is_folder: path == OWN or ignored(path, is_folder)
         self.scanner.too_big = too_big
+        self.tree = None
         self._rewatch()
 
     def scan(self, dirty: "Collection[str] | None", rehash: bool = False) -> "Tree | None":

@@ -81,8 +81,9 @@ class Scanner:
         self, before: "Tree | None" = None, dirty: "Collection[str] | None" = None, rehash: bool = False
     ) -> "Tree | None":
         """The tree; None when there is no root. With `before`, the tree of the last scan, what is as it was is the same
-        object; with `dirty` only these folders are listed, and what is above them: the others are as they were.
-        `rehash`: nothing vouches for a content. Raises OSError for the root itself."""
+        object, and what was tracked is not asked for again; with `dirty` only these folders are listed, and what is
+        above them: the others are as they were. `rehash`: nothing vouches for a content. Raises OSError for the root
+        itself."""
         self.hashed = self.hashed_bytes = 0
         self.unstable = []
         try:
@@ -163,7 +164,8 @@ class Scanner:
                 node = None  # type: Tree | None
                 try:
                     is_folder = entry.is_dir(follow_symlinks=False)
-                    if ignored(below, is_folder):
+                    tracked = was is not None and (was[0] == "d" if is_folder else was[0] in "fl")
+                    if not tracked and ignored(below, is_folder):
                         node = _UNTRACKED
                     elif is_folder:
                         if dirty is not None and was is not None and was[0] == "d" and below not in dirty:
