@@ -46,8 +46,8 @@ def _said(error: OSError) -> str:
 
 class Applier:
     """`seen(path)` is what the last scan found of a file: (device, inode, size, mtime, ctime) in nanoseconds, or None;
-    `told(path, info, digest)` hears of files that were made. Use with `with`. Raises OSError when the root cannot be
-    opened."""
+    `told(path, info, digest)` hears of files that were made; `vouched(path)` says whether the key alone is proof of the
+    content. Use with `with`. Raises OSError when the root cannot be opened."""
 
     def __init__(
         self,
@@ -56,8 +56,10 @@ class Applier:
         algorithm: str = "sha256",
         umask: int = 0o022,
         told: "Callable[[str, os.stat_result, bytes], None] | None" = None,
+        vouched: "Callable[[str], bool]" = lambda path: True,
     ) -> None:
         self._seen = seen
+        self._vouched = vouched
         self._told = told
         self._algorithm = algorithm
         self._umask = umask
@@ -377,7 +379,8 @@ class Applier:
 
     def _replace(self, folder: int, name: str, path: str, before: "Tree", made: str) -> None:
         info = self._expected(folder, name, path, before)
-        self._theirs = made  # from the exchange on; a crash in between is `clear`'s
+        ours = os.lstat(made, dir_fd=self._stage)
+        self._theirs = made  # from the exchange on; a crash in between is `recover`'s
         try:
             renaming.exchange(self._stage, made, folder, name)
         except renaming.Unsupported:
@@ -392,11 +395,13 @@ class Applier:
                 raise Meanwhile() from None
             raise
         try:
-            if not self._is(self._stage, made, info):
+            if not self._unwritten(made, path, before, info):
                 raise Meanwhile()
             self._away(self._stage, made, path)
         except (Meanwhile, OSError):
             renaming.exchange(self._stage, made, folder, name)
+            if not self._is(self._stage, made, ours):
+                self._away(self._stage, made, path)  # somebody wrote into ours, or in its place, in that moment
             self._theirs = ""
             self._settled(folder)
             raise
@@ -431,13 +436,27 @@ class Applier:
         gone = self._unused("gone")
         renaming.move(folder, name, self._stage, gone)
         try:
-            if not self._is(self._stage, gone, info):
+            if not self._unwritten(gone, path, before, info):
                 raise Meanwhile()
             self._away(self._stage, gone, path)
         except (Meanwhile, OSError):
             renaming.move(self._stage, gone, folder, name)
             self._settled(folder)
             raise
+
+    def _unwritten(self, name: str, path: str, before: "Tree", info: os.stat_result) -> bool:
+        """Whether what was taken from the path is what was looked at. A file so new that a second write can have left
+        its time as it was is read once more."""
+        if not self._is(self._stage, name, info):
+            return False
+        if before[0] != "f" or self._vouched(path):
+            return True
+        found = hashlib.new(self._algorithm)
+        number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._stage)
+        with open(number, "rb", buffering=0) as file:
+            for data in iter(lambda: file.read(_CHUNK), b""):
+                found.update(data)
+        return bool(found.digest() == before[1])
 
     @classmethod
     def _is(cls, folder: int, name: str, info: os.stat_result) -> bool:

@@ -207,7 +207,8 @@ class Place:
 
     def _applier(self) -> Applier:
         self._made()
-        return Applier(self.root, self.scanner.key, self._algorithm, self._umask, self.scanner.made)
+        scanner = self.scanner
+        return Applier(self.root, scanner.key, self._algorithm, self._umask, scanner.made, scanner.vouched)
 
     def missing(self, digests: "Collection[bytes]") -> "dict[bytes, int]":
         """Those that are not staged, and how much there is of each."""

@@ -126,6 +126,12 @@ class Scanner:
         record = self.known.get(folder, {}).get(name)
         return None if record is None else _KEY.unpack_from(record)
 
+    def vouched(self, path: str) -> bool:
+        """Whether nobody can have written to the file since without another key."""
+        folder, _, name = path.rpartition("/")
+        record = self.known.get(folder, {}).get(name)
+        return record is not None and bool(record[_SETTLED])
+
     def made(self, path: str, info: os.stat_result, digest: bytes) -> None:
         """A file was written there, by whom it was verified. It counts as read when it got its place, if no other write
         can have left its time as it was."""

@@ -1,0 +1,4 @@
+"""The whole engine over two disks of the simulator's own: the real code of both sides, a kernel that is only numbers.
+
+A schedule is what people write and what goes wrong, at which call of the kernel. Its seed says all of it.
+"""

@@ -1,0 +1,153 @@
+"""What a file system is made of, and what the oracle wants to know about each of its files."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import stat
+from collections.abc import Iterator
+
+OWN = ".devenv"
+TICK = 4_000_000  # nanoseconds: Linux stamps files with a clock that stands still in between
+
+
+class Crash(BaseException):
+    """The process is gone, here and now."""
+
+
+class Violation(BaseException):
+    """The engine did what it must never do. No handler of the engine's own may swallow it."""
+
+
+class Inode:
+    __slots__ = (
+        *("ctime", "data", "denied", "entries", "kept", "kind", "links"),
+        *("mode", "mtime", "name", "number", "parent", "was"),
+    )
+
+    def __init__(self, number: int, kind: int, mode: int) -> None:
+        self.number = number
+        self.kind = kind  # S_IFREG and the like
+        self.mode = mode
+        self.data = b""  # of a file; a link's target
+        self.entries: dict[str, Inode] = {}
+        self.links = 0
+        self.mtime = self.ctime = 0
+        self.parent: Inode | None = None
+        self.name = ""
+        self.denied = False
+        self.was = ""  # the path from which the engine took it
+        self.kept = False  # a person wrote it, or it outlived a cycle at its place: the engine may not destroy it
+
+    @property
+    def is_folder(self) -> bool:
+        return self.kind == stat.S_IFDIR
+
+
+@dataclasses.dataclass(slots=True)
+class Info:
+    st_dev: int
+    st_ino: int
+    st_mode: int
+    st_nlink: int
+    st_size: int
+    st_mtime_ns: int
+    st_ctime_ns: int
+    st_uid: int = 0
+    st_gid: int = 0
+
+    @property
+    def st_ctime(self) -> float:
+        return self.st_ctime_ns / 1e9
+
+
+class Disk:
+    """One side. `dead`: the process that works on it was killed, and what it still tries does nothing."""
+
+    def __init__(self, name: str, device: int) -> None:
+        self.name = name
+        self.device = device
+        self.free: list[int] = []
+        self.next = 2
+        self.root = self.born(stat.S_IFDIR, 0o755)
+        self.root.links = 1
+        self.absent = False
+        self.dead = False
+        self.space: int | None = None
+        self.skew = 0  # of its clock, nanoseconds
+        self.touched: set[str] = set()  # folders in which something happened since the last hints
+        self.fresh: set[str] = set()  # folders that came since then
+        self.attributes: dict[str, bytes] | None = {}  # of the root
+        self.shown: dict[str, set[bytes]] = {}  # path -> contents that were ever to be seen there
+        self.since: dict[str, int] = {}  # path -> the cycle in which that was shown
+        self.cycle = 0
+        self.undurable: set[Inode] = set()
+        self.untouchable = False
+        self.taken: set[str] = set()  # paths from which people took something, in this cycle
+        self.steps: list[str] = []  # paths that the engine changed, in this cycle
+
+    def born(self, kind: int, mode: int) -> Inode:
+        """Numbers of files that are gone are used again, as real file systems do."""
+        if self.free:
+            number = heapq.heappop(self.free)
+        else:
+            number = self.next
+            self.next += 1
+        return Inode(number, kind, mode)
+
+    def gone(self, inode: Inode) -> None:
+        heapq.heappush(self.free, inode.number)
+
+    def path(self, inode: Inode) -> str | None:
+        """Below the root; None for what is not there any more."""
+        names = []
+        while inode is not self.root:
+            names.append(inode.name)
+            if inode.parent is None:
+                return None
+            inode = inode.parent
+        return "/".join(reversed(names))
+
+    def walk(self, inode: Inode | None = None, path: str = "") -> Iterator[tuple[str, Inode]]:
+        """What a person sees: everything but our own folder."""
+        inode = inode or self.root
+        for name, child in inode.entries.items():
+            below = f"{path}/{name}" if path else name
+            if below == OWN:
+                continue
+            yield below, child
+            if child.is_folder:
+                yield from self.walk(child, below)
+
+    def at(self, path: str) -> Inode | None:
+        """The file that people see there."""
+        inode: Inode | None = self.root
+        for name in path.split("/"):
+            inode = inode.entries.get(name) if inode is not None else None
+        return inode if inode is not None and inode.kind == stat.S_IFREG else None
+
+    def own(self, name: str) -> Inode | None:
+        folder = self.root.entries.get(OWN)
+        return folder.entries.get(name) if folder is not None else None
+
+    def show(self, inode: Inode) -> None:
+        """It is to be seen at its place from now on."""
+        path = self.path(inode)
+        if path is None or path == OWN or path.startswith(OWN + "/"):
+            return
+        if inode.is_folder:
+            self.fresh.add(path)
+            for below, child in self.walk(inode, path):
+                if child.kind == stat.S_IFREG:
+                    self._show(below, child)
+        elif inode.kind == stat.S_IFREG:
+            self._show(path, inode)
+
+    def _show(self, path: str, inode: Inode) -> None:
+        self.shown.setdefault(path, set()).add(inode.data)
+        self.since[path] = self.cycle
+
+    def touch(self, folder: Inode) -> None:
+        path = self.path(folder)
+        if path is not None and not path.startswith(OWN):
+            self.touched.add(path)

@@ -1,0 +1,51 @@
+"""Many schedules, one after the other, and the shortest story of one that fails."""
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+from collections.abc import Callable, Iterable
+
+from tests.unit.sync.simulator.disks import Violation
+from tests.unit.sync.simulator.schedule import Schedule, schedule
+from tests.unit.sync.simulator.world import World
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Failed:
+    schedule: Schedule
+    why: str
+    story: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.why}\n{self.schedule}\nwhat happened:\n" + "\n".join(self.story)
+
+
+def run(one: Schedule) -> Failed | None:
+    world = World(one)
+    try:
+        world.run()
+    except Violation as error:
+        return Failed(one, str(error), tuple(world.story))
+    except Exception as error:  # the engine's own mistakes are findings as well
+        return Failed(one, "".join(traceback.format_exception(error)), tuple(world.story))
+    return None
+
+
+def shortest(failed: Failed, again: Callable[[Schedule], Failed | None] = run) -> Failed:
+    """Without all that the failure can do without."""
+    smaller = True
+    while smaller:
+        smaller = False
+        for at in reversed(range(len(failed.schedule.items))):
+            found = again(failed.schedule.without(at))
+            if found is not None:
+                failed, smaller = found, True
+    return failed
+
+
+def first_failure(seeds: Iterable[int]) -> Failed | None:
+    for seed in seeds:
+        if (failed := run(schedule(seed))) is not None:
+            return failed
+    return None
