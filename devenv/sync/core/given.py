@@ -14,6 +14,7 @@ MOST_NAME = 255  # bytes, as Linux has it
 MOST_ENTRIES = 2_000_000
 MOST_TEXT = 4096
 _DIGESTS = (20, 32)
+_HEX = tuple(2 * size + 1 for size in _DIGESTS)
 _SAME = "/"
 
 # Code points that some file systems ignore in names, so that what looks like another name is `.git` there.
@@ -96,6 +97,14 @@ class _Parser:
 
     def received(self, tree: Tree, said: Any, depth: int, whole: bool) -> Entry:
         if not isinstance(said, dict):
+            if isinstance(said, str) and said[:1] in ("f", "x") and len(said) in _HEX:  # nearly all of them
+                executable = said[0] == "x"
+                digest = _bytes(said[1:])
+                if tree is not None and tree.digest == digest and tree.executable is executable:
+                    return tree
+                if 2 * len(digest) + 1 != len(said):
+                    raise Untrustworthy("a digest with something in between")
+                return Entry(Kind.FILE, digest, executable)
             entry = self.entry(_heard(said), depth)
             return tree if tree is not None and tree == entry else entry
         if depth >= MOST_DEPTH:
@@ -162,16 +171,20 @@ class _Parser:
         return Entry(Kind.FOLDER, children=MappingProxyType(found))
 
 
+def _bytes(digest: str) -> bytes:
+    try:
+        return bytes.fromhex(digest)
+    except ValueError:
+        raise Untrustworthy("a digest that is none") from None
+
+
 def _heard(said: Any) -> Any:
     """A leaf as `side.wire` writes it."""
     if not isinstance(said, str) or not said:
         raise Untrustworthy("an entry of no kind")
     kind, rest = said[0], said[1:]
     if kind in "fx":
-        try:
-            return ("f", bytes.fromhex(rest), kind == "x")
-        except ValueError:
-            raise Untrustworthy("a digest that is none") from None
+        return ("f", _bytes(rest), kind == "x")
     return (kind, rest) if kind in "lp" else (said,)
 
 

@@ -102,6 +102,8 @@ def deep(depth: int) -> Any:
         pytest.param({"a": "f12"}, id="half a byte"),
         pytest.param({"a": "f1234"}, id="a short digest"),
         pytest.param({"a": "fzz"}, id="no digest"),
+        pytest.param({"a": "f" + "zz" * 32}, id="no digest, of its length"),
+        pytest.param({"a": "f" + "00" * 31 + "  "}, id="a digest with spaces"),
         pytest.param({"a": ""}, id="nothing"),
         pytest.param({"a": "q"}, id="a kind that is none"),
         pytest.param({"a": "ux"}, id="more than untracked"),
