@@ -152,9 +152,10 @@ class Place:
 
     def remember(self) -> None:
         """For the next process: what it finds as it was it need not read."""
-        if not self._unsaved or not os.path.isdir(os.path.join(self.root, OWN)):
+        if not self._unsaved or not (os.path.isdir(os.path.join(self.root, OWN)) or self._attribute()):
             return
         try:
+            self._made()
             memory.save(self._memory, self.scanner.known, self._record)
         except OSError:
             return  # a full disk, or one that may not be written: reading again is all that it costs

@@ -291,3 +291,17 @@ def test_what_was_made_is_seen_without_a_hint(place: Place, root: pathlib.Path) 
     assert place.apply(steps, "c1") == ["", "", ""]
     tree = place.scan({"other"})
     assert tree is not None and "new" in tree[1]["d"][1] and "f" in tree[1]["e"][1]
+
+
+def test_what_is_known_is_kept_although_our_folder_was_tidied_away(root: pathlib.Path, place: Place) -> None:
+    (root / "f").write_text("f")
+    word = place.replica(new=True)
+    shutil.rmtree(root / ".devenv")
+    if place.replica() != word:
+        pytest.skip("this file system has no attributes, and the folder is another one now")
+    place.scanner._granularity = -3600 * 10**9
+    place.scan(None)
+    place.close()
+    again = Place(str(root))
+    again.scan(None)
+    assert again.scanner.hashed == 0
