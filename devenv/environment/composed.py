@@ -154,7 +154,7 @@ class ComposeMaker:
             container = await self._main(project)
         except DevenvError as error:
             job.progress.done("create", ok=False)
-            if (missing := await refusals.missing_source(job.target, wanted)) is not None:
+            if info.is_local_socket and (missing := await refusals.missing_source(job.target, wanted)) is not None:
                 raise missing from error
             error.hint = error.hint or _WAY_OUT
             raise
@@ -188,7 +188,8 @@ class ComposeMaker:
                 )
             except ComposeFailed as error:
                 made = await job.engine.find({PROJECT_LABEL: name})
-                if (taken := await refusals.taken_port(made, "`ports` of its service")) is not None:
+                here = (await job.engine.info()).is_local_socket
+                if here and (taken := await refusals.taken_port(made, "`ports` of its service")) is not None:
                     raise taken from error
                 error.hint = error.hint or _WAY_OUT
                 raise

@@ -80,7 +80,7 @@ class SingleMaker:
             identity = await job.engine.create(planned.args, env=planned.secret_env)
         except EngineError as error:
             job.progress.done("create", ok=False)
-            raise await self._explained(error, planned) from error
+            raise await self._explained(error, planned, info) from error
         job.progress.done("create")
         container = await job.engine.inspect(identity)
         if container is None:
@@ -106,13 +106,16 @@ class SingleMaker:
         name = plan.container_name(self._job.target) + tail
         return arguments.container_plan(wanted, name, image_reference=reference)
 
-    async def _explained(self, error: EngineError, planned: ContainerPlan) -> DevenvError:
+    async def _explained(self, error: EngineError, planned: ContainerPlan, info: EngineInfo) -> DevenvError:
         """Why a container could not be created, where it can be asked instead of read from a message."""
         target, wanted = self._job.target, planned.shape
         if await self._job.engine.image(wanted.made.reference) is None:
             return ImageMissing(f"image {wanted.made.reference} is not there any more", "run `devenv up` again")
-        if (missing := await refusals.missing_source(target, wanted)) is not None:
-            return missing
+        if info.is_local_socket:
+            if (missing := await refusals.missing_source(target, wanted)) is not None:
+                return missing
+        elif any(mount.type == "bind" for mount in wanted.mounts):
+            error.hint = error.hint or "a bind mount needs a folder of the engine's machine; a volume needs none"
         error.hint = "; ".join(hint for hint in (error.hint, _passed_on(target)) if hint)
         return error
 

@@ -57,7 +57,7 @@ class BringUp:
             # Another kind of work: ours begins when it has ended, however it ends.
             with contextlib.suppress(DevenvError):
                 await running.join(connection)
-        self._registry.settle(bench, ctx)
+        self._registry.where.settle(bench, ctx)
         bench.operation = Operation(verb, lambda telling: self._work(bench, manner, ctx, telling))
         lifecycle_log.keep(bench.operation, bench.folder)
         bench.changes.touch()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import dataclasses
 import logging
 import os
 import pathlib
@@ -18,20 +16,19 @@ from devenv.api.context import ClientContext
 from devenv.api.messages import Args
 from devenv.config import DevenvConfig
 from devenv.engine.docker_adapter import DockerEngine
-from devenv.engine.endpoint import Endpoint, same_place
+from devenv.engine.endpoint import same_place
 from devenv.engine.port import ContainerSnapshot
 from devenv.environment import settings
 from devenv.environment.environments import Environments
 from devenv.environment.target import Choice, Target
-from devenv.errors import ConfigError, DevenvError, Refused
+from devenv.errors import ConfigError, DevenvError
 from devenv.forward.handover import Listener
-from devenv.hosts.book import LOCAL, Book
 from devenv.hosts.choose import VARIABLE as HOST_VARIABLE
-from devenv.hosts.places import Places
 from devenv.supervisor.background import Background
 from devenv.supervisor.choices import Choices
 from devenv.supervisor.engines import Engines
 from devenv.supervisor.root import project_root
+from devenv.supervisor.whereabouts import Whereabouts, refusal
 from devenv.supervisor.workbench import Workbench
 from devenv.version import VERSION
 
@@ -74,7 +71,7 @@ class Registry:
     ) -> None:
         self.state = state
         self.engines = Engines(state, self._on_engine)
-        self.places = Places(state)
+        self.where = Whereabouts(state, self.engines, self.all)
         self.environments = Environments(
             self.engines.engine_for, state, owner, time.time, version=VERSION, nearby=self.engines.nearby
         )
@@ -184,7 +181,7 @@ class Registry:
                 bench.endpoint = asked  # by the name that it is called now
             return
         if bench.container is not None:
-            raise _elsewhere(bench, asked)
+            raise refusal(bench, asked)
         bench.use_engine(await self.engines.engine_for(ctx))
 
     async def _look(self, bench: Workbench) -> None:
@@ -205,31 +202,12 @@ class Registry:
         """The client with the host that its folder's environment is on, where it names none itself."""
         if ctx.env.get(HOST_VARIABLE):
             return ctx
-        root = os.path.normpath(self._root_of_known(args, ctx) or self.root_of(args, ctx))
-        place = self.places.get(root)
-        if place is not None:
-            name = place.name(self.engines.chooser.book(ctx.env)) if place.asked != LOCAL else LOCAL
-        elif any(b.container and not b.endpoint.remote and b.target.local_folder == root for b in self.all()):
-            name = LOCAL  # what is here stays here, whatever the default for new ones is
-        else:
-            return ctx
-        return dataclasses.replace(ctx, env={**ctx.env, HOST_VARIABLE: name})
+        return self.where.placed(os.path.normpath(self._root_of_known(args, ctx) or self.root_of(args, ctx)), ctx)
 
     def _root_of_known(self, args: Args, ctx: ClientContext) -> str:
         """Of what was asked for before in the same words; "" else. Looks at no file."""
         known = self._found.get((args.folder or ctx.cwd, args.config, repr(None)))
         return known.target.local_folder if known is not None else ""
-
-    def settle(self, bench: Workbench, ctx: ClientContext) -> None:
-        """The environment is brought up where the client has said: there it is from now on."""
-        book = self.engines.chooser.book(ctx.env)
-        self.places.put(bench.target.local_folder, self.engines.endpoint(ctx), book)
-
-    def leave(self, bench: Workbench) -> None:
-        """It was taken down: where the next one of this folder is to be is open again."""
-        folder = bench.target.local_folder
-        if not any(b.container and b is not bench and b.target.local_folder == folder for b in self.all()):
-            self.places.drop(folder)
 
     def hold(self, target: Target, engine: DockerEngine) -> Workbench:
         """A workbench for a target that has none yet. What its files say of ports follows with its container."""
@@ -286,22 +264,9 @@ class Registry:
             known = self._merged[target.key] = _Merged(target, container, merged)
         return known.merged
 
-    def elsewhere(self, ctx: ClientContext) -> list[ClientContext]:
-        """The client once for each host on which an environment is remembered."""
-        try:
-            book = self.engines.chooser.book(ctx.env)
-        except ConfigError as error:
-            log.warning("the hosts are not known: %s", error)
-            book = Book(pathlib.Path())
-        names = dict.fromkeys(place.name(book) for place in self.places.all())
-        return [dataclasses.replace(ctx, env={**ctx.env, HOST_VARIABLE: name}) for name in names]
-
     def when_back(self, ctx: ClientContext, again: Callable[[ClientContext], Coroutine[Any, Any, None]]) -> None:
-        """Once more, when the client's host is connected; nothing where no connection is kept."""
-        with contextlib.suppress(DevenvError):  # what is wrong with its name has been told
-            connection = self.engines.connection(self.engines.endpoint(ctx))
-            if connection is not None:
-                connection.when_back(lambda: self._start(again(ctx), "restore"))
+        """Once more, when the client's host is connected."""
+        self.where.when_back(ctx, lambda: self._start(again(ctx), "restore"))
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._background.start(work, name)
@@ -338,23 +303,6 @@ class Registry:
         for bench in self.all():
             await bench.close()
         await self.engines.close()
-
-
-def _elsewhere(bench: Workbench, asked: Endpoint) -> Refused:
-    """The two places by the names that people gave them."""
-    name, here = bench.target.name, bench.endpoint
-    if not here.name and not asked.name:
-        return Refused(
-            f"{name} is on the engine {here.shown}; {asked.source} names {asked.shown}",
-            "set DOCKER_HOST to that engine, or take the environment down there first",
-        )
-    there = here.name or (here.shown if here.remote else LOCAL)
-    wanted = asked.name or (asked.shown if asked.remote else LOCAL)
-    return Refused(
-        f"{name} is on {there}, and not on {wanted} ({asked.source})",
-        f"work with it there (drop --host and {HOST_VARIABLE}), or take it down first: devenv down --host {there}",
-        details={"host": there},
-    )
 
 
 def _stamp(paths: Iterable[str]) -> Stamp:

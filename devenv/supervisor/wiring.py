@@ -85,7 +85,7 @@ class Supervisor:
         here = dataclasses.replace(ctx, env={**ctx.env, HOST_VARIABLE: LOCAL})
         async with asyncio.TaskGroup() as group:
             # One for each host: what cannot be reached, or is slow, holds up nobody.
-            every = [group.create_task(self._restore_from(one)) for one in (here, *self._registry.elsewhere(ctx))]
+            every = [group.create_task(self._restore_from(one)) for one in (here, *self._registry.where.elsewhere(ctx))]
             await asyncio.wait(every, timeout=_UNCLAIMED)
             self._registry.drop_inherited()
 

@@ -127,7 +127,7 @@ class EnvironmentVerbs:
             bench.runs.clear()
             await asyncio.to_thread(profiles_of(bench).clear)
         self._registry.forget_paths()
-        self._registry.leave(bench)
+        self._registry.where.leave(bench)
         sentence = f"{bench.target.name} {'is gone' if gone else 'has no container'}"
         return {"ended": ended, "sentence": sentence, "notes": []}
 
@@ -188,7 +188,7 @@ class EnvironmentVerbs:
 
     async def ls(self, args: LsArgs, ctx: ClientContext, connection: Connection) -> Any:
         """Of the engine that the client means and, where it names none, of every host that is remembered."""
-        places = [ctx] if ctx.env.get(HOST_VARIABLE) else [ctx, *self._registry.elsewhere(ctx)]
+        places = [ctx] if ctx.env.get(HOST_VARIABLE) else [ctx, *self._registry.where.elsewhere(ctx)]
         listed = await asyncio.gather(*(self._listed(place) for place in places))
         if isinstance(listed[0], DevenvError):
             raise listed[0]

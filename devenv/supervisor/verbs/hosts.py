@@ -80,7 +80,7 @@ class HostVerbs:
         """Every host at once; one that is slow to answer is told as such."""
         own = self._registry.engines.chooser.book(ctx.env)
         asked: list[tuple[str, Host | None]] = [(LOCAL, None), *own.hosts.items()]
-        for other in self._registry.elsewhere(ctx):
+        for other in self._registry.where.elsewhere(ctx):
             name = other.env[VARIABLE]
             if name not in own.hosts:
                 asked.append((name, None))

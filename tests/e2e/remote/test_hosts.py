@@ -81,6 +81,14 @@ def test_what_is_in_the_way_is_one_line_and_what_to_do(far: Make, gpu_box: Remot
 
 
 @pytest.mark.usefixtures("own_settings", "gpu_box")
+def test_a_folder_of_this_machine_cannot_be_mounted_there(far: Make) -> None:
+    here = far("mounting", mounts=["source=/no/such/folder,target=/data,type=bind"])
+    here.devenv("up", "--host", "gpu-box").failed(69).says("/no/such/folder", "the engine's machine").silent_about(
+        "on this machine to mount"
+    )
+
+
+@pytest.mark.usefixtures("own_settings", "gpu_box")
 def test_the_default_is_for_new_environments_only(far: Make) -> None:
     old, new = far("old"), far("new")
     old.devenv("up", "--host", "gpu-box").ok()

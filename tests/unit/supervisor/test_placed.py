@@ -44,29 +44,29 @@ def bench(project: Path, endpoint: Endpoint, *, container: object = None) -> Any
 
 def test_what_up_has_said_counts_for_every_folder_of_the_project(registry: Registry, project: Path) -> None:
     there = client(project, DEVENV_HOST="me@gpu-box")
-    registry.settle(bench(project, HERE), there)
+    registry.where.settle(bench(project, HERE), there)
     assert registry.placed(Args(), client(project)).env["DEVENV_HOST"] == "me@gpu-box"
     outside = dataclasses.replace(client(project), cwd="/")
     assert registry.placed(Args(folder=str(project)), outside).env["DEVENV_HOST"] == "me@gpu-box"
     assert "DEVENV_HOST" not in registry.placed(Args(), outside).env
-    assert [ctx.env["DEVENV_HOST"] for ctx in registry.elsewhere(client(project))] == ["me@gpu-box"]
+    assert [ctx.env["DEVENV_HOST"] for ctx in registry.where.elsewhere(client(project))] == ["me@gpu-box"]
 
 
 def test_a_client_that_says_where_is_left_alone(registry: Registry, project: Path) -> None:
-    registry.settle(bench(project, HERE), client(project, DEVENV_HOST="me@gpu-box"))
+    registry.where.settle(bench(project, HERE), client(project, DEVENV_HOST="me@gpu-box"))
     other = client(project, DEVENV_HOST="you@other")
     assert registry.placed(Args(), other) is other
 
 
 def test_down_forgets_it_unless_the_folder_has_another_environment(registry: Registry, project: Path) -> None:
     mine = bench(project, HERE)
-    registry.settle(mine, client(project, DEVENV_HOST="me@gpu-box"))
+    registry.where.settle(mine, client(project, DEVENV_HOST="me@gpu-box"))
     registry._benches["other"] = bench(project, HERE, container=object())
-    registry.leave(mine)
-    assert registry.places.get(str(project)) is not None
+    registry.where.leave(mine)
+    assert registry.where.places.get(str(project)) is not None
     registry._benches.clear()
-    registry.leave(mine)
-    assert registry.places.get(str(project)) is None
+    registry.where.leave(mine)
+    assert registry.where.places.get(str(project)) is None
 
 
 def test_what_is_here_stays_here_whatever_the_default_is(registry: Registry, project: Path) -> None:
@@ -75,7 +75,7 @@ def test_what_is_here_stays_here_whatever_the_default_is(registry: Registry, pro
 
 
 def test_what_was_made_here_does_not_outrank_the_clients_docker_host(registry: Registry, project: Path) -> None:
-    registry.settle(bench(project, HERE), client(project))
+    registry.where.settle(bench(project, HERE), client(project))
     placed = registry.placed(Args(), client(project, DOCKER_HOST="unix:///other.sock"))
     assert registry.engines.endpoint(placed).url == "unix:///other.sock"
 
