@@ -399,11 +399,13 @@ class Applier:
                 raise Meanwhile()
             self._away(self._stage, made, path)
         except (Meanwhile, OSError):
-            renaming.exchange(self._stage, made, folder, name)
-            if not self._is(self._stage, made, ours):
-                self._away(self._stage, made, path)  # somebody wrote into ours, or in its place, in that moment
-            self._theirs = ""
-            self._settled(folder)
+            try:
+                renaming.exchange(self._stage, made, folder, name)
+                if not self._is(self._stage, made, ours):
+                    self._away(self._stage, made, path)  # somebody wrote into ours, or in its place, in that moment
+                self._theirs = ""
+            finally:
+                self._settled(folder)
             raise
         self._theirs = ""
 
@@ -440,8 +442,10 @@ class Applier:
                 raise Meanwhile()
             self._away(self._stage, gone, path)
         except (Meanwhile, OSError):
-            renaming.move(self._stage, gone, folder, name)
-            self._settled(folder)
+            try:
+                renaming.move(self._stage, gone, folder, name)
+            finally:
+                self._settled(folder)
             raise
 
     def _unwritten(self, name: str, path: str, before: "Tree", info: os.stat_result) -> bool:
