@@ -38,11 +38,10 @@ SYNC = SyncView(
     conflicts=[
         ConflictView(
             path="digits/train.py",
-            shown="digits/train.py",
             why="both sides changed it",
             host="file",
             container="file",
         ),
-        ConflictView(path="notes.md", shown="notes.md", why="both sides changed it", host="file", container="folder"),
+        ConflictView(path="notes.md", why="both sides changed it", host="file", container="folder"),
     ],
 )

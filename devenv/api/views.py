@@ -271,13 +271,17 @@ class OperationView(View, frozen=True, kw_only=True):
 
 
 class ConflictView(View, frozen=True, kw_only=True):
-    """A path that both sides have changed, or that one of them cannot give. `shown` is fit for a terminal."""
+    """A path that both sides have changed, or that one of them cannot give. What a terminal would obey, and what is no
+    UTF-8, is written as an escape in it; that is also the name by which it is resolved."""
 
     path: str
-    shown: str
     why: str
     host: str = ""  # absent | file | folder | link | unreadable
     container: str = ""
+    host_size: int | None = None  # bytes; None where nobody looked, or nothing is there
+    host_time: float | None = None  # when it was written, by that side's clock
+    container_size: int | None = None
+    container_time: float | None = None
 
 
 class SyncView(View, frozen=True, kw_only=True):

@@ -8,6 +8,8 @@ import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from devenv.api.views import ConflictView, SyncView
 from devenv.engine.port import ContainerSnapshot, Engine
 from devenv.environment.files import Synced
@@ -150,11 +152,30 @@ class Files:
             files=count_files(pair.synced),
             conflicts=[conflict_view(c) for c in pair.conflicts[:_SHOWN]],
             failures=[f"{printable(f.path)} ({f.side.value}): {f.why}" for f in pair.failures[:_SHOWN]],
-            problems=[str(problem) for problem in self._ruler.problems[:_SHOWN]],
+            problems=[printable(str(problem)) for problem in self._ruler.problems[:_SHOWN]],
             to_container=pair.counters.to_container,
             to_host=pair.counters.to_host,
             last=pair.counters.last,
         )
+
+    async def described(self) -> list[ConflictView]:
+        """The conflicts, with sizes and times of both sides."""
+        views = self.view().conflicts
+        if not views or not isinstance(self.pair, Pair):
+            return views
+        paths = {printable(conflict.path): conflict.path for conflict in self.pair.conflicts[:_SHOWN]}
+        async with self.pair.held() as session:
+            asked = list(paths.values())
+            here, there = await asyncio.gather(session.host.described(asked), session.container.described(asked))
+        found = []
+        for view in views:
+            host, container = (side.get(paths.get(view.path, ""), (None, None)) for side in (here, there))
+            found.append(
+                msgspec.structs.replace(
+                    view, host_size=host[0], host_time=host[1], container_size=container[0], container_time=container[1]
+                )
+            )
+        return found
 
     @property
     def unsynced(self) -> bool:
@@ -164,8 +185,7 @@ class Files:
 
 def conflict_view(conflict: Conflict) -> ConflictView:
     return ConflictView(
-        path=conflict.path,
-        shown=printable(conflict.path),
+        path=printable(conflict.path),
         why=reason(conflict),
         host=_kind(conflict.host),
         container=_kind(conflict.container),

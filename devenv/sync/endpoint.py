@@ -88,6 +88,10 @@ class Endpoint(Protocol):
         """What is not synchronised, as `devenv.sync.rules` compiles it. The next scan is a full one."""
         ...
 
+    async def described(self, paths: Collection[str]) -> dict[str, tuple[int, float]]:
+        """(bytes, when it was written in seconds since the epoch) of those that are there, for people."""
+        ...
+
     async def trashed(self) -> Sequence[Trashed]: ...
 
     async def restore(self, cycle: str) -> dict[str, str]:
@@ -208,6 +212,9 @@ class LocalEndpoint:
 
     async def use_rules(self, rules: Any) -> None:
         await self._call(self._place.use_rules, rules)
+
+    async def described(self, paths: Collection[str]) -> dict[str, tuple[int, float]]:
+        return await self._call(self._place.described, paths)
 
     async def trashed(self) -> Sequence[Trashed]:
         return [

@@ -367,6 +367,14 @@ class RemoteEndpoint:
     async def use_rules(self, rules: Any) -> None:
         await self._call("rules", lambda said: None, rules=rules)
 
+    async def described(self, paths: Collection[str]) -> dict[str, tuple[int, float]]:
+        asked = set(paths)
+
+        def read(said: Any) -> dict[str, tuple[int, float]]:
+            return {path: (int(one[0]), float(one[1])) for path, one in said.items() if path in asked}
+
+        return await self._call("described", read, paths=sorted(asked))
+
     async def trashed(self) -> Sequence[Trashed]:
         def read(said: Any) -> list[Trashed]:
             return [Trashed(str(one[0]), float(one[1]), tuple(map(str, one[2])), int(one[3])) for one in said]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from devenv.api.views import ConflictView, SyncView
 from tui.model.choices import Choices
+from tui.model.formatting import size
 from tui.model.spans import Line, Lines, Row, Span, Tone, clean, wrap
 
 _TAKES = {
@@ -46,14 +49,24 @@ def conflict_choices(sync: SyncView) -> Choices:
         one = known.get(key)
         if one is None:
             return ()
-        text = f"{one.why}; here: {one.host}, in the container: {one.container}"
+        here, there = (
+            _side(one.host, one.host_size, one.host_time),
+            _side(one.container, one.container_size, one.container_time),
+        )
+        text = f"{one.why}; here: {here}; in the container: {there}"
         return tuple((Span(part, Tone.FAINT),) for part in wrap(clean(text), cells))
 
     return Choices("Conflicts", tuple(_row(one) for one in sync.conflicts), about, "chooses what is kept", "closes")
 
 
+def _side(kind: str, bytes_: int | None, at: float | None) -> str:
+    if kind != "file" or bytes_ is None or at is None:
+        return kind
+    return f"{size(bytes_)}, {time.strftime('%b %d %H:%M:%S', time.localtime(at))}"
+
+
 def _row(one: ConflictView) -> Row:
-    left: Line = (Span("≠ ", Tone.WARN), Span(clean(one.shown), Tone.STRONG))
+    left: Line = (Span("≠ ", Tone.WARN), Span(clean(one.path), Tone.STRONG))
     return Row(one.path, left, (Span(clean(one.why), Tone.DIM),))
 
 

@@ -66,13 +66,13 @@ def _text(action: str, result: "dict[str, Any]") -> str:
         return _conflicts(view) or "no conflicts"
     if action == "trash":
         rows = [
-            (one["cycle"], one["side"], str(one["files"]), size(one["bytes"]), " ".join(one["shown"][:3]))
+            (one["cycle"], one["side"], str(one["files"]), size(one["bytes"]), " ".join(one["paths"][:3]))
             for one in result["trash"]
         ]
         return table(("CYCLE", "SIDE", "FILES", "SIZE", ""), rows) or "the trash is empty"
     if action == "undo":
         back = result["restored"]
-        lines = [f"left {one['shown']}: {one['why']}" if one["why"] else f"restored {one['shown']}" for one in back]
+        lines = [f"left {one['path']}: {one['why']}" if one["why"] else f"restored {one['path']}" for one in back]
         return "\n".join(lines) or "nothing was restored"
     return result.get("text") or status(view)
 
@@ -94,8 +94,15 @@ def status(view: "dict[str, Any]") -> str:
 
 
 def _conflicts(view: "dict[str, Any]") -> str:
-    rows = [(one["shown"], one["host"], one["container"], one["why"]) for one in view["conflicts"]]
+    rows = [(one["path"], _side(one, "host"), _side(one, "container"), one["why"]) for one in view["conflicts"]]
     return table(("PATH", "HOST", "CONTAINER", "WHY"), rows)
+
+
+def _side(one: "dict[str, Any]", side: str) -> str:
+    if one[f"{side}_size"] is None or one[side] != "file":
+        return str(one[side])
+    when = time.strftime("%b %d %H:%M:%S", time.localtime(one[f"{side}_time"]))
+    return f"{size(one[f'{side}_size'])}, {when}"
 
 
 def _ago(at: float) -> str:

@@ -20,6 +20,7 @@ from devenv.sync.words import printable
 
 if TYPE_CHECKING:
     from devenv.supervisor.files import Files
+    from devenv.sync.core.merge import Conflict
 
 _SHOWN = 50  # paths of one part of the trash
 _MOST_TEXT = 1 << 20  # bytes of a file that is compared line by line
@@ -70,7 +71,10 @@ class SyncVerbs:
             case _:
                 raise UsageError(f"sync: {args.action!r} is no action")
         bench.changes.touch()
-        return {"sync": msgspec.to_builtins(files.view()), **answer}
+        view = files.view()
+        if view.conflicts and args.action == "status":
+            view = msgspec.structs.replace(view, conflicts=await files.described())
+        return {"sync": msgspec.to_builtins(view), **answer}
 
     async def _resolve(self, files: Files, args: SyncArgs) -> str:
         from devenv.sync.resolve import Take, resolve
@@ -79,8 +83,8 @@ class SyncVerbs:
             take = Take(args.take)
         except ValueError:
             raise UsageError(f"sync resolve: {args.take!r}", f"one of {', '.join(Take)}") from None
-        paths = [c.path for c in files.pair.conflicts] if args.name in ("", "--all") else [args.name]
-        known = {c.path: c for c in files.pair.conflicts}
+        known = _by_name(files)
+        paths = [args.name] if args.name else list(known)
         for path in paths:
             if path not in known:
                 raise NotFound(f"there is no conflict at {path}", "`devenv sync conflicts` lists them")
@@ -93,12 +97,13 @@ class SyncVerbs:
     async def _diff(self, files: Files, args: SyncArgs) -> str:
         from devenv.sync.resolve import content_of
 
-        known = {c.path: c for c in files.pair.conflicts}
+        known = _by_name(files)
         if args.name not in known:
             raise NotFound(f"there is no conflict at {args.name}", "`devenv sync conflicts` lists them")
+        path = known[args.name].path
         async with _both(files).held() as session:
-            host = await content_of(session.host, known[args.name].host, args.name, _MOST_TEXT)
-            container = await content_of(session.container, known[args.name].container, args.name, _MOST_TEXT)
+            host = await content_of(session.host, known[args.name].host, path, _MOST_TEXT)
+            container = await content_of(session.container, known[args.name].container, path, _MOST_TEXT)
         if host is None or container is None:
             return "they cannot be compared line by line"
         lines = await asyncio.to_thread(
@@ -125,8 +130,7 @@ class SyncVerbs:
                         "at": one.at,
                         "files": len(one.paths),
                         "bytes": one.size,
-                        "paths": list(one.paths[:_SHOWN]),
-                        "shown": [printable(path) for path in one.paths[:_SHOWN]],
+                        "paths": [printable(path) for path in one.paths[:_SHOWN]],
                     }
                     for one in await end.trashed()
                 ]
@@ -145,7 +149,7 @@ class SyncVerbs:
                     restored.update(await end.restore(cycle))
         _both(files).look_again()
         await files.pair.flush()
-        return [{"path": path, "shown": printable(path), "why": why} for path, why in restored.items()]
+        return [{"path": printable(path), "why": why} for path, why in restored.items()]
 
 
 def _both(files: Files) -> Pair:
@@ -153,3 +157,8 @@ def _both(files: Files) -> Pair:
     if not isinstance(files.pair, Pair):
         raise Refused(SENTENCE, "an image with Python 3.6 or later is synchronised both ways")
     return files.pair
+
+
+def _by_name(files: Files) -> dict[str, Conflict]:
+    """The conflicts by the names that people are shown."""
+    return {printable(conflict.path): conflict for conflict in files.pair.conflicts}

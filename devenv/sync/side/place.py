@@ -271,6 +271,17 @@ class Place:
         finally:
             applier.__exit__()
 
+    def described(self, paths: "Collection[str]") -> "dict[str, tuple[int, float]]":
+        """(bytes, when it was written) of those that are there."""
+        found = {}
+        for path in paths:
+            try:
+                info = os.lstat(os.path.join(self.root, path))
+            except OSError:
+                continue
+            found[path] = (info.st_size, info.st_mtime)
+        return found
+
     def trashed(self) -> "list[tuple[str, float, list[str], int]]":
         return trash.trashed(self._trash)
 

@@ -181,6 +181,9 @@ class Server:
     def _on_rules(self, place: Place, request: "Said") -> "Any":
         place.use_rules(request["rules"])
 
+    def _on_described(self, place: Place, request: "Said") -> "Any":
+        return place.described([str(path) for path in request["paths"]])
+
     def _on_trashed(self, place: Place, request: "Said") -> "Any":
         return place.trashed()
 

@@ -93,6 +93,14 @@ def test_names_that_are_none_of_this_machines_business(place: Place, images: Ima
     assert (here / "new\nline").read_text() == "x"
     assert Path(os.fsdecode(os.fsencode(here) + b"/not-utf8-\xff")).read_text() == "x"
     assert (here / "-rf").exists() and (here / "trailing ").exists()
+    site.devenv("sync", "pause").ok()
+    Path(os.fsdecode(os.fsencode(here) + b"/not-utf8-\xff")).write_text("host")
+    inside(site, r"""printf container > "$(printf 'not-utf8-\377')" """)
+    site.devenv("sync", "resume").ok()
+    site.devenv("sync", "conflicts").failed(1).says(r"not-utf8-\\udcff +4 B, .* 9 B, ")
+    assert site.status()["sync"]["conflicts"][0]["path"] == r"not-utf8-\udcff"
+    site.devenv("sync", "resolve", r"not-utf8-\udcff", "--container").ok()
+    assert Path(os.fsdecode(os.fsencode(here) + b"/not-utf8-\xff")).read_text() == "container"
     # A folder that gave way to a link leads nowhere else.
     inside(site, "mkdir deep && echo 1 > deep/f")
     site.devenv("sync", "flush").ok()
