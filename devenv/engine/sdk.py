@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from devenv.engine.endpoint import Endpoint, unreachable
@@ -10,6 +11,9 @@ from devenv.errors import ContainerGone, DevenvError, EngineError, EngineMissing
 
 if TYPE_CHECKING:
     from docker import APIClient as APIClient
+
+
+_REACHED = 10.0  # seconds for a connection over a network
 
 
 def map_error(error: BaseException, endpoint: Endpoint, what: str) -> DevenvError:
@@ -66,12 +70,24 @@ def knock(endpoint: Endpoint, timeout: float = 10.0) -> None:
                 raise unreachable(endpoint, error) from error
 
 
+def _reach(endpoint: Endpoint) -> None:
+    """Raises `EngineMissing` when nobody is at a tcp address."""
+    parts = urllib.parse.urlsplit(endpoint.url)
+    try:
+        with socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 2375), _REACHED):
+            pass
+    except OSError as error:
+        raise unreachable(endpoint, error) from error
+
+
 def dial(endpoint: Endpoint, timeout: float) -> APIClient:
     """The SDK's client of an engine that has answered. Blocking. Raises `EngineMissing`, `EngineDenied`."""
     import docker
     import docker.tls
 
     knock(endpoint, timeout)
+    if endpoint.url.startswith("tcp://"):
+        _reach(endpoint)  # the SDK's own limit is that of slow answers
     tls: Any = False
     if endpoint.tls_dir:
         tls = docker.tls.TLSConfig(

@@ -12,6 +12,7 @@ import logging
 import os
 import pathlib
 import shlex
+import stat
 import time
 from collections.abc import Callable, Mapping
 
@@ -26,6 +27,7 @@ log = logging.getLogger("devenv.hosts")
 
 _BACKOFF = (0.2, 30.0)  # seconds, first and longest
 _PING = 10.0  # seconds for an answer
+_AFTER_SLEEP = 4.0  # the same, when the connection is under suspicion
 _LOOK = 5.0  # seconds between looks at the clocks
 _EVERY = 3  # looks between two measures of the round trip
 _SLEPT = 3.0  # seconds between the clocks that mean a sleep of the machine
@@ -59,6 +61,7 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
         self._changed = asyncio.Condition()
+        self._last = ""  # what `ssh` said when it ended
         self._retired = False
         self._begun = 0
         self._ended = 0
@@ -126,7 +129,7 @@ class Connection:
                 self.problem = failures.lost(self.to)
                 if self._retired:
                     return
-                log.warning("[host=%s] connection lost", self.to.shown)
+                log.warning("[host=%s] connection lost: %s", self.to.shown, self._last or "without a word")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), delay if self._may_pass() else None)
             delay = min(_BACKOFF[1], delay * 1.7)
@@ -186,7 +189,7 @@ class Connection:
                 slept = _clocks() - before > _SLEPT
                 if slept or looks % _EVERY == 0:
                     try:
-                        self.round_trip = await ping.round_trip(self.path, _PING)
+                        self.round_trip = await ping.round_trip(self.path, _AFTER_SLEEP if slept else _PING)
                     except (FileNotFoundError, ConnectionRefusedError):
                         break  # not the host: our own socket is gone, or another's lies in its place
                     except (OSError, TimeoutError):
@@ -197,6 +200,7 @@ class Connection:
             self.connected = False
             self._master = None
             await self._let_go(master)
+            self._last = " ".join(master.said.split())[-200:]
 
     async def _let_go(self, master: Master) -> None:
         dialler, self._dialler = self._dialler, None
@@ -254,7 +258,8 @@ def _prepare(folder: pathlib.Path) -> None:
     """The folder, closed to others, without what a process that was killed has left."""
     for path in (folder.parent, folder):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.stat().st_uid != os.getuid():
+        info = path.lstat()
+        if info.st_uid != os.getuid() or not stat.S_ISDIR(info.st_mode):
             raise failures.not_private(str(path))
         path.chmod(0o700)
     for left in folder.glob("c[0-9]*"):

@@ -183,7 +183,7 @@ async def test_an_asking_verb_does_not_wait_for_the_next_attempt(
 async def test_after_a_sleep_of_this_machine_a_dead_connection_is_not_waited_for(
     box: RemoteHost, person: User, env: Env, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("devenv.hosts.connection._PING", 1.0)
+    monkeypatch.setattr("devenv.hosts.connection._AFTER_SLEEP", 1.0)
     monkeypatch.setattr("devenv.hosts.connection._LOOK", 0.1)
     box.introduce(person, "gpu-box")
     connection = connect("gpu-box")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import docker.errors
@@ -86,3 +87,11 @@ def test_reason_is_the_engines_own_words() -> None:
 def test_reason_leaves_the_commands_usage_out() -> None:
     said = "unknown flag: --nope\n\nUsage:  docker create [OPTIONS] IMAGE\n\nRun 'docker create --help' for more\n"
     assert reason(said) == "unknown flag: --nope"
+
+
+async def test_nobody_at_a_tcp_address_is_told_as_a_missing_engine() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(EngineMissing, match=re.escape(address)):
+            await DockerEngine.connect({"DOCKER_HOST": address})
