@@ -1,4 +1,4 @@
-"""The side that is a folder in a container: its process, started by an engine exec, and what goes between.
+"""The side that is a folder in a container: its process, started by an engine exec, and what it is asked for.
 
 Nothing that it says is believed: sizes, names and kinds are checked before they are used, and a process that does not
 keep to the format is ended.
@@ -7,22 +7,21 @@ keep to the format is ended.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from devenv.engine.port import Engine, ExecStream
-from devenv.errors import DevenvError, EngineError, LinkError
+from devenv.errors import EngineError, LinkError
 from devenv.link import bundle
 from devenv.link.bootstrap import BOOT, DEFAULT_PYTHONS, boot_argv, find_python, search_argv
 from devenv.sync.core.changes import Step
 from devenv.sync.core.entries import Tree
-from devenv.sync.core.given import Untrustworthy, received
+from devenv.sync.core.given import received
 from devenv.sync.core.guards import Replica
 from devenv.sync.core.told import tell
 from devenv.sync.endpoint import Hints, Trashed, Wanted
+from devenv.sync.exchange import PATIENCE, Exchange, given, quietly_close
 from devenv.sync.side import wire
 
 T = TypeVar("T")
@@ -30,12 +29,9 @@ T = TypeVar("T")
 PACKAGE = "devenv.sync.side"
 SYNC_BOOT = BOOT.replace("devenv_agent", "devenv_sync")
 
-_PATIENCE = 2.0  # seconds for the rest of an exchange that nobody waits for
 _START = 30.0  # seconds for a cold interpreter on a busy machine
 _NOISE = 64 << 10  # bytes before the greeting
-_AHEAD = 8  # data frames that wait for whoever reads them
 _MOST_COMPRESSED = 256 << 20  # bytes of a tree
-_MOST_REPLY = 64 << 20  # bytes
 _MOST_DIRTY = 20_000
 
 
@@ -64,12 +60,12 @@ async def _open(engine: Engine, container: str, user: str, argv: Sequence[str], 
             await end.begin()
             return end
     except TimeoutError:
-        await _quietly_close(stream)
+        await quietly_close(stream)
         raise LinkError(
             "the container's side did not answer in time", "is the container very busy, or paused?"
         ) from None
     except BaseException:
-        await _quietly_close(stream)
+        await quietly_close(stream)
         raise
 
 
@@ -90,24 +86,11 @@ async def _greeting(stream: ExecStream) -> bytes:
     return bytes(told[at + len(wire.MAGIC) :])
 
 
-async def _quietly_close(stream: ExecStream) -> None:
-    with contextlib.suppress(OSError, DevenvError):
-        await stream.close()
-
-
-class RemoteEndpoint:
+class RemoteEndpoint(Exchange):
     """Made by `open_remote`. Once anything raised LinkError, everything does."""
 
     def __init__(self, stream: ExecStream, early: bytes = b"") -> None:
-        self._stream = stream
-        self._early = early
-        self._one = asyncio.Lock()
-        self._moved = asyncio.Event()
-        self._told: asyncio.Queue[tuple[int, bytes] | LinkError] = asyncio.Queue(_AHEAD)
-        self._reader: asyncio.Task[None] | None = None
-        self._gone: LinkError | None = None
-        self._errors = b""
-        self._stop = False
+        super().__init__(stream, early)
         self._tree: Tree = None
         self._base = ""  # what the other side is to tell its tree against
         self._replica: Replica | None = None
@@ -117,112 +100,8 @@ class RemoteEndpoint:
         """Why not everything is watched there."""
 
     async def begin(self) -> None:
-        self._reader = asyncio.create_task(self._read(), name="sync: what the container says")
-        self._staged = await self._checked(await self._reply(), lambda said: _given(said, "staged", bool))
-
-    # frames
-
-    async def _read(self) -> None:
-        frames = wire.Frames(_MOST_REPLY)
-        try:
-            data: bytes | None = self._early
-            while data is not None:
-                for kind, payload in frames.feed(data):
-                    if kind == wire.EVENT:
-                        self._moved.set()
-                    elif kind == wire.STOP:
-                        self._stop = True
-                    else:
-                        await self._told.put((kind, payload))
-                data = await self._chunk()
-            last = self._errors.decode("utf-8", "replace").strip().splitlines()[-1:]
-            self._end(LinkError("the container's side ended" + (f": {last[0][:300]}" if last else "")))
-        except wire.Broken as error:
-            self._end(LinkError(f"the container's side broke the protocol: {error}"))
-        except (OSError, DevenvError) as error:
-            self._end(LinkError(f"the container's side is gone: {error}"))
-        await _quietly_close(self._stream)
-
-    async def _chunk(self) -> bytes | None:
-        while (chunk := await self._stream.read()) is not None:
-            number, data = chunk
-            if number == 1:
-                return data
-            self._errors = (self._errors + data)[-4000:]
-        return None
-
-    def _end(self, why: LinkError) -> None:
-        self._gone = self._gone or why
-        self._moved.set()
-        while self._told.full():
-            self._told.get_nowait()
-        self._told.put_nowait(self._gone)
-
-    async def _frame(self) -> tuple[int, bytes]:
-        if self._gone is not None and self._told.empty():
-            raise self._gone
-        found = await self._told.get()
-        if isinstance(found, LinkError):
-            raise found
-        return found
-
-    async def _write(self, data: bytes) -> None:
-        if self._gone is not None:
-            raise self._gone
-        try:
-            await self._stream.write(data)
-        except OSError as error:
-            raise LinkError(f"the container's side is gone: {error}") from None
-
-    async def _reply(self, frame: tuple[int, bytes] | None = None) -> Any:
-        """What `frame`, or the next one, says. Raises OSError where the other side met one, with its number."""
-        kind, payload = frame or await self._frame()
-        if kind != wire.REPLY:
-            raise await self._broken("no reply where one is due")
-        try:
-            said = json.loads(payload)
-        except (ValueError, RecursionError):
-            raise await self._broken("a reply that cannot be read") from None
-        if isinstance(said, dict) and said.get("ok") is True:
-            return said.get("result")
-        if isinstance(said, dict) and isinstance(said.get("errno"), int) and isinstance(said.get("text"), str):
-            raise OSError(said["errno"], f"in the container: {said['text'][:300]}")
-        raise await self._broken("a reply of no known form")
-
-    async def _broken(self, what: str) -> LinkError:
-        self._end(LinkError(f"the container's side broke the protocol: {what}"))
-        await _quietly_close(self._stream)
-        assert self._gone is not None
-        return self._gone
-
-    async def _whole(self, exchange: Coroutine[Any, Any, T]) -> T:
-        """To its end, also when nobody waits for it any more: what comes late must not be taken for another's. One that
-        does not end soon then ends the link."""
-        running = asyncio.ensure_future(exchange)
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await asyncio.wait({running}, timeout=_PATIENCE)
-            if not running.done():
-                await self._broken("an exchange was given up")
-            await asyncio.gather(running, return_exceptions=True)
-            raise
-
-    async def _call(self, op: str, read: Callable[[Any], T], **more: Any) -> T:
-        return await self._whole(self._exchange({"op": op, **more}, read))
-
-    async def _exchange(self, request: Any, read: Callable[[Any], T]) -> T:
-        async with self._one:
-            await self._write(wire.message(wire.REQUEST, request))
-            return await self._checked(await self._reply(), read)
-
-    async def _checked(self, said: Any, read: Callable[[Any], T]) -> T:
-        try:
-            return read(said)
-        except (Untrustworthy, wire.Broken, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-            raise await self._broken(str(error)[:300]) from None
-
-    # what an endpoint does
+        self.start()
+        self._staged = await self._checked(await self._reply(), lambda said: given(said, "staged", bool))
 
     def expect(self, tree: Tree) -> None:
         """If it still has that, it need not be sent."""
@@ -250,11 +129,11 @@ class RemoteEndpoint:
             return self._tree
 
     def _heard(self, said: Any, packed: bytes) -> Tree:
-        form = _given(said, "form", str)
+        form = given(said, "form", str)
         told = wire.unpacked(packed)
         self._forms.append(form)
         self._replica = _replica(said["replica"])
-        self.lacking = _given(said, "lacking", str)[:300]
+        self.lacking = given(said, "lacking", str)[:300]
         if form == "whole":
             return received(self._tree, told, whole=True)
         if (form == "delta" and self._base == "last") or (form == "expected" and self._base == "expected"):
@@ -306,7 +185,7 @@ class RemoteEndpoint:
     async def _enough(self) -> None:
         """Nobody wants the rest of a pack."""
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 await self._write(wire.frame(wire.STOP))
                 while (frame := await self._frame())[0] == wire.DATA:
                     pass
@@ -386,23 +265,6 @@ class RemoteEndpoint:
             return {str(path): str(why) for path, why in said.items()}
 
         return await self._call("restore", read, cycle=cycle)
-
-    async def close(self) -> None:
-        self._gone = self._gone or LinkError("the container's side was left")
-        self._moved.set()
-        if self._reader is not None:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
-        await _quietly_close(self._stream)
-
-
-def _given(said: Any, name: str, kind: type[T]) -> T:
-    """Raises Broken where it is not there, or of another kind."""
-    value = said.get(name) if isinstance(said, dict) else None
-    if not isinstance(value, kind):
-        raise wire.Broken(f"no {name} where one is due")
-    return value
 
 
 _last: tuple[Tree, str] = (None, "")
