@@ -5,6 +5,7 @@ Every word between this machine and the other one goes through the delay; what i
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import statistics
@@ -13,11 +14,12 @@ from collections.abc import Iterator
 
 from tests.benchmarks.bench_sync import big_place, counted, saves
 from tests.benchmarks.figures import Figure, Goal
-from tests.benchmarks.ground import IMAGE, Ground
+from tests.benchmarks.ground import IMAGE, Ground, Place
 from tests.kit.remote_host import RemoteHost, remote_host
 from tests.kit.slow_relay import slow_relay
 
 ROUND_TRIP = 50.0  # milliseconds
+PEER = "ssh HOST docker exec"
 _NAME = "far-box"
 
 
@@ -27,27 +29,42 @@ def measure(ground: Ground, scale: float) -> Iterator[Figure]:
         host.introduce(user, _NAME, address="127.0.0.1", port=network.port)
         trip = round_trip(network.port)
         yield Figure("the way to the other machine, there and back", "ms", trip)
+        trips = Goal(ROUND_TRIP + 30, "value")
+        volume = ground.place(
+            "far",
+            workspaceMount="source=devenv-benchmark-far,target=/workspaces/far,type=volume",
+            workspaceFolder="/workspaces/far",
+        )
+        with there(volume):
+            ours, peer = pairs(volume, host, scale)
+            yield Figure.of("exec -- true, 50 ms away", "ms", ours, PEER, peer, trips, scale=1e3)
         files = counted(50_000, scale)
         place = big_place(ground, files)
-        try:
-            place.devenv("up", "--host", _NAME, "--send", "all", timeout=300)
-            place.devenv("sync", "flush")
-            container = only_container(host)
-            # Ours is held by the supervisor; the peer makes its connection each time, as `ssh` without a master does.
-            ours, peer = place.pairs(
-                max(5, int(20 * scale)),
-                ["devenv", "exec", "--", "true"],
-                ["ssh", _NAME, "docker", "exec", container, "true"],
-            )
-            goal = Goal(ROUND_TRIP + 30, "value")
-            yield Figure.of("exec -- true, 50 ms away", "ms", ours, "ssh HOST docker exec", peer, goal, scale=1e3)
-            to = ["docker", "exec", "-i", host.name, "docker", "exec", "-i", container]
-            there = f"/workspaces/{place.folder.name}"
+        with there(place):
+            ours, peer = pairs(place, host, scale)
+            what = f"exec -- true, 50 ms away, {files:,} files kept the same"
+            yield Figure.of(what, "ms", ours, PEER, peer, trips, scale=1e3)
+            to = ["docker", "exec", "-i", host.name, "docker", "exec", "-i", only_container(host)]
+            inside = f"/workspaces/{place.folder.name}"
             most = (40 + 2 * ROUND_TRIP, 100 + 2 * ROUND_TRIP)
-            yield from saves(place, to, there, files, scale, most, where=" 50 ms away")
-        finally:
-            place.shell.run("devenv", "down", "--force", "--volumes")
-            shutil.rmtree(place.folder)
+            yield from saves(place, to, inside, files, scale, most, where=" 50 ms away")
+        shutil.rmtree(place.folder)
+
+
+@contextlib.contextmanager
+def there(place: Place) -> Iterator[None]:
+    """Up on the other machine, all files copied."""
+    try:
+        place.devenv("up", "--host", _NAME, "--send", "all", timeout=300)
+        yield
+    finally:
+        place.shell.run("devenv", "down", "--force", "--volumes")
+
+
+def pairs(place: Place, host: RemoteHost, scale: float) -> list[list[float]]:
+    """Our connection is held by the supervisor; the peer makes one each time, as `ssh` without a master does."""
+    peer = ["ssh", _NAME, "docker", "exec", only_container(host), "true"]
+    return place.pairs(max(5, int(20 * scale)), ["devenv", "exec", "--", "true"], peer)
 
 
 def only_container(host: RemoteHost) -> str:
