@@ -54,7 +54,9 @@ class Place:
         self._algorithm = algorithm
         self.scanner = Scanner(root, _only_own, algorithm)
         self.tree = None  # type: Tree | None
-        self.watcher = None  # type: Watcher | Poller | None
+        self.watcher = None  # type: Any
+        self.other = None  # type: Callable[[str, Callable[[str, bool], bool], Callable[[], None]], Any] | None
+        """Makes a watcher where there is no inotify."""
         self._took = 0.0  # seconds that the last full scan took
         self._notify = None  # type: Callable[[], None] | None
         self._record = RECORD + hashlib.new(algorithm).digest_size
@@ -97,12 +99,15 @@ class Place:
         self.watcher = self.scanner.entered = None
         if self._notify is None:
             return
+        notify = self._notify
+
+        def ignored(path: str, is_folder: bool) -> bool:
+            return self.scanner.ignored(path, is_folder)
+
         try:
-            self.watcher = Watcher(
-                lambda path, is_folder: self.scanner.ignored(path, is_folder), self._notify, self._every
-            )
+            self.watcher = Watcher(ignored, notify, self._every)
         except OSError:
-            self.watcher = Poller(self._notify, self._every)
+            self.watcher = self.other(self.root, ignored, notify) if self.other else Poller(notify, self._every)
         self.scanner.entered = self.watcher.add
 
     def _every(self) -> float:
@@ -262,7 +267,8 @@ class Place:
             if contents is not None:
                 for at, (_, _, after) in enumerate(steps):
                     if results[at] and after is not None and after[0] == "f":
-                        results[at] = contents.receiver.failed.get(after[1]) or results[at]
+                        receiver = contents.receiver
+                        results[at] = receiver.failed.get(after[1]) or receiver.refused or results[at]
             applier.clear()
             self.staged = False
             self._unsaved += len(steps)

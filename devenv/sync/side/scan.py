@@ -29,7 +29,7 @@ _SETTLED = _KEY.size  # whether nothing can have been written unseen since it wa
 _DIGEST = _KEY.size + 1
 _NO_RECORDS = {}  # type: dict[str, bytes]
 RECORD = _DIGEST
-DEEPEST = 250
+DEEPEST = 200
 
 
 class Unstable(Exception):

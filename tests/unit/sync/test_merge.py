@@ -22,6 +22,7 @@ from devenv.sync.core.entries import (
     tracked_part,
     walk,
 )
+from devenv.sync.core.given import MOST_DEPTH
 from devenv.sync.core.merge import Merged, Mode, ModeOf, Why, merge
 from tests.unit.sync.trees import LONG, ODD, triples
 
@@ -405,3 +406,15 @@ def test_what_cannot_be_read_whole_is_not_preferred() -> None:
     merged = merge(before, host, container, Mode.PREFER_HOST)
     assert (merged.host, merged.container, merged.ancestor) == (host, container, before)
     assert [conflict.path for conflict in merged.conflicts] == ["c"]
+
+
+def test_folders_as_deep_as_they_may_be() -> None:
+    def deep(leaf: Entry) -> Entry:
+        for _ in range(MOST_DEPTH):
+            leaf = folder({"d": leaf})
+        return leaf
+
+    assert deep(A) == deep(A) != deep(B)
+    merged = merge(deep(A), deep(B), deep(A))
+    assert merged.container == deep(B)
+    assert merge(deep(A), folder({}), deep(A)).container == folder({})

@@ -140,9 +140,7 @@ def test_c05_contents_then_names_then_the_agreement(count: int, tmp_path: pathli
     for line in said.splitlines():
         if re.search(r"renameat2\(.*edited.*RENAME_EXCHANGE", line):
             order.append("name")
-        elif re.search(r"fsync\(\d+<[^>]*made-[^>]*>", line) or "syncfs(" in line:
-            order.append("durable")
-        elif re.search(r"fsync\(\d+<[^>]*/container>", line):
+        elif re.search(r"fsync\(\d+<[^>]*(made-[^>]*|/container)>", line) or "syncfs(" in line:
             order.append("durable")
         elif re.search(r"fsync\(\d+<[^>]*ancestor[^>]*>", line):
             order.append("agreed")

@@ -121,10 +121,12 @@ class Disk:
 
     def at(self, path: str) -> Inode | None:
         """The file that people see there."""
-        inode: Inode | None = self.root
+        inode = self.root
         for name in path.split("/"):
-            inode = inode.entries.get(name) if inode is not None else None
-        return inode if inode is not None and inode.kind == stat.S_IFREG else None
+            if name not in list(inode.entries):  # spelled like this, where names are folded
+                return None
+            inode = inode.entries[name]
+        return inode if inode.kind == stat.S_IFREG else None
 
     def own(self, name: str) -> Inode | None:
         folder = self.root.entries.get(OWN)

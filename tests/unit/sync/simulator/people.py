@@ -149,9 +149,12 @@ class People:
 
     def move(self, disk: Disk, action: Action) -> bool:
         """Over what is there, if that is a file."""
-        source, target = self._above(disk, action.path), self._above(disk, action.to, make=True)
+        source = self._above(disk, action.path)
         inode = source[0].entries.get(source[1]) if source else None
-        if source is None or target is None or inode is None or f"{action.to}/".startswith(f"{action.path}/"):
+        if source is None or inode is None or f"{action.to}/".startswith(f"{action.path}/"):
+            return False
+        target = self._above(disk, action.to, make=True)
+        if target is None:
             return False
         if disk.path(target[0]) is None or f"{disk.path(target[0])}/".startswith(f"{action.path}/"):
             return False

@@ -21,10 +21,11 @@ WRITERS = (
 )  # fmt: skip
 TROUBLE = (
     ("crash", 5), ("orphan", 2), ("kill", 4), ("cut", 4), ("flip", 2), ("full", 3), ("unsaved", 2), ("damage", 1),
-    ("pipe", 1), ("deny", 2), ("rules", 2), ("recreate", 1), ("empty", 1), ("unmount", 1), ("elsewhere", 1),
+    ("pipe", 1), ("deny", 2), ("rules", 2), ("recreate", 2), ("empty", 1), ("unmount", 1), ("elsewhere", 2),
     ("jump", 1), ("restart", 2),
 )  # fmt: skip
 AIMED = ("save", "put", "delete", "hold")
+DEATHS = ("crash", "kill", "orphan", "elsewhere", "recreate")
 HINTS = ("exact",) * 6 + ("late", "lost", "none", "missed")
 VOIDS = ("damage", "recreate", "empty", "unmount", "elsewhere", "rules", "full")
 
@@ -140,6 +141,8 @@ class _Maker:
             call = self._choice(("exchange", "exchange", "move", "move", "open", "read", "lstat", "fstat"))
             action = dataclasses.replace(action, side=self.alone, path="*")
             return Item(action, call, 1 + int(self._random.random() ** 2 * 4))
+        if action.what in DEATHS and self._random.random() < 0.5:
+            return Item(action, self._choice(("exchange", "move", "move", "save")), 1 + int(self._random.random() * 5))
         if self._random.random() < 0.6:
             return Item(action, self._choice(CALLS), 1 + int(self._random.random() ** 2 * 6))
         return Item(action, "", 1 + int(self._random.random() * 250))

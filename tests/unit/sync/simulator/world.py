@@ -31,9 +31,9 @@ _GAP = 40_000_000
 
 
 class World:
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, host: Disk | None = None) -> None:
         self.schedule = schedule
-        self.disks = {"host": Disk("host", 1), "container": Disk("container", 2)}
+        self.disks = {"host": host or Disk("host", 1), "container": Disk("container", 2)}
         self.kernel = Kernel(self.disks)
         self.kernel.exchanges = schedule.exchanges
         self.kernel.excused = not schedule.exchanges or schedule.mode.value != "two-way-safe"
