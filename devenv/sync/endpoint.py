@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import pathlib
+import sys
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -138,6 +139,10 @@ class LocalEndpoint:
     def __init__(self, root: pathlib.Path, *, umask: int = 0o022, rules: Any = None) -> None:
         self.root = root
         self._place = Place(str(root), umask)
+        if sys.platform != "linux":
+            from devenv.sync.elsewhere import ObserverWatcher
+
+            self._place.other = ObserverWatcher
         self._one = asyncio.Lock()
         self._tree: Tree = None
         self._node: Any = None

@@ -66,7 +66,7 @@ def test_what_is_sent_looks_at_no_room_above_it(package: str) -> None:
     [
         # Credentials of registries are read as Docker reads them; nothing of the engine goes through that file.
         ("docker", {"devenv/engine/sdk.py", "devenv/oci/credentials.py"}),
-        ("watchdog", {"devenv/runs/watch.py"}),
+        ("watchdog", {"devenv/runs/watch.py", "devenv/sync/elsewhere.py"}),
     ],
 )
 def test_only_these_files_import(library: str, files: set[str]) -> None:
