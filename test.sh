@@ -86,9 +86,12 @@ export CI=${CI:-true} # a missing part of the rig is an error from here on, not 
 rc=0
 [ "${#failed[@]}" -eq 0 ] || say "FAILED so far: $(IFS=,; printf '%s' "${failed[*]}"); the tests run all the same"
 case "$mode" in
+  # Images that few tests need are made beside the first ones; a test that comes before they are done waits for them.
   # A file's tests stay together: what they share (users, images, environments) is made once per worker.
   # A failure on a busy machine gets two more tries and is named in the summary (RERUN); three times is a failure.
   all)
+    state=$("$python" -c 'from tests.kit import rig; print(rig.state())')
+    DEVENV_SETUP_PYTHON=$python flock "$state/remote-images.lock" tests/rig/images.sh remote >"$state/remote-images.log" 2>&1 &
     "$python" -m pytest -n 3 --dist loadfile --reruns 2 -r aR \
       tests/unit tests/contract tests/integration tests/e2e || rc=$?
     ;;

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
@@ -140,8 +143,8 @@ def _append(path: Path, text: str) -> None:
 @contextlib.contextmanager
 def remote_host(release: str, images: Sequence[str] = ()) -> Iterator[RemoteHost]:
     """A started machine with Docker `release` ("20" or "26") and copies of `images`. Needs root."""
+    _build_images()
     engine = Docker()
-    assert engine.exists(f"devenv-rig/remote:{release}"), "an image is missing: run tests/rig/images.sh remote"
     name = f"rig-{uuid.uuid4().hex[:12]}"
     with tempfile.TemporaryDirectory(prefix="rig-key-") as folder, _slot(release) as volume:
         key = Path(folder) / "key"
@@ -160,6 +163,16 @@ def remote_host(release: str, images: Sequence[str] = ()) -> Iterator[RemoteHost
         finally:
             with contextlib.suppress(DockerFailed):
                 engine("rm", "--force", "--volumes", name)
+
+
+@functools.cache
+def _build_images() -> None:
+    """Made when they are asked for: the whole run has begun with it beforehand, beside its other tests."""
+    with rig.lock("remote-images"):
+        environment = {**os.environ, "DEVENV_SETUP_PYTHON": sys.executable}
+        script = rig.ROOT / "tests" / "rig" / "images.sh"
+        done = subprocess.run([script, "remote"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _answers(host: RemoteHost) -> bool:

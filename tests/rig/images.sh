@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Images for the tests, made on this machine: no registry is asked. Built once; current ones are kept.
 #
-#   tests/rig/images.sh [GROUP...]     base, torch, old, editors, remote; no argument: all of them
+#   tests/rig/images.sh [GROUP...]     base, torch, old, editors (no argument: these), remote (made when a test asks)
 #
 # | image                          | what it is                                                           |
 # |--------------------------------|----------------------------------------------------------------------|
@@ -192,7 +192,7 @@ build_from_pyenv() {
   say "built $ref ($(docker run --rm --network none "$ref" python3 -V))"
 }
 
-[ "$#" -gt 0 ] || set -- base torch old editors remote
+[ "$#" -gt 0 ] || set -- base torch old editors
 for group in "$@"; do
   case "$group" in
     base) build_base ;;
