@@ -402,7 +402,9 @@ class Applier:
             try:
                 renaming.exchange(self._stage, made, folder, name)
                 if not self._is(self._stage, made, ours):
-                    self._away(self._stage, made, path)  # somebody wrote into ours, or in its place, in that moment
+                    # Somebody wrote into ours, or in its place, in that moment: that is the newest.
+                    renaming.exchange(self._stage, made, folder, name)
+                    self._away(self._stage, made, path)
                 self._theirs = ""
             finally:
                 self._settled(folder)

@@ -287,6 +287,9 @@ class Kernel:
             return
         if inode.kind != stat.S_IFREG or not inode.was or self.excused:
             return
+        instead = disk.at(inode.was)
+        if instead is not None and instead.kept:
+            return  # a person's newer one is there
         if inode.data not in self.other[disk].shown.get(inode.was, ()):
             self.forbid(f"{disk.name}:{inode.was}: {inode.data!r} went, which the other side never had there")
         other = self.other[disk]
@@ -398,6 +401,8 @@ class Kernel:
     def read(self, number: int, size: int) -> bytes:
         handle = self.fds[number]
         self.enter(handle.disk, "read")
+        if handle.inode.is_folder:
+            raise _error(errno.EISDIR)
         data = handle.inode.data[handle.position : handle.position + size]
         handle.position += len(data)
         return data
@@ -542,11 +547,15 @@ class Kernel:
         there = folder.entries.get(to)
         if there is not None and not over:
             raise _error(errno.EEXIST, to)
+        if there is inode:
+            return
+        if there is not None and there.is_folder is not inode.is_folder:
+            raise _error(errno.EISDIR if there.is_folder else errno.ENOTDIR, to)
+        if there is not None and there.entries:
+            raise _error(errno.ENOTEMPTY, to)
         self._changes(disk, source, name, inode)
         self._takes(disk, folder, inode)
         if there is not None:
-            if there.is_folder and there.entries:
-                raise _error(errno.ENOTEMPTY, to)
             self._destroys(disk, there)
             self.unlink_entry(disk, folder, to)
         self._changes(disk, folder, to)

@@ -7,11 +7,13 @@ import os
 import pytest
 
 from tests.unit.sync.simulator.mutants import MUTANTS, mutated
-from tests.unit.sync.simulator.runner import first_failure, run, shortest
-from tests.unit.sync.simulator.schedule import schedule
+from tests.unit.sync.simulator.people import Action
+from tests.unit.sync.simulator.runner import Failed, first_failure, run, shortest
+from tests.unit.sync.simulator.schedule import Item, Schedule, schedule
 
 SCHEDULES = int(os.environ.get("DEVENV_SCHEDULES", "8000"))
 BLOCK = 1000  # in one test: workers share the blocks
+RARE = "words_are_given_after_the_look"  # has a test of its own
 ENOUGH = 3000  # schedules in which each of the mutants must be found
 
 
@@ -21,7 +23,26 @@ def test_nothing_is_lost(block: int) -> None:
     assert failed is None, f"python -m tests.unit.sync.simulator --seed {failed.schedule.seed}\n{shortest(failed)}"
 
 
-@pytest.mark.parametrize("mutant", sorted(MUTANTS))
+def replaced_at_any_call() -> Failed | None:
+    """Another folder is at the container's path while the two meet for the first time."""
+    for count in range(1, 200):
+        items = (
+            Item(Action("save", "host", "a", text=b"0001")),
+            Item(Action("elsewhere", "container"), "", count),
+            Item(Action("cycle", to="none")),
+        )
+        if (failed := run(Schedule(0, items))) is not None:
+            return failed
+    return None
+
+
+def test_a_folder_that_comes_under_way_is_not_taken_for_the_first() -> None:
+    assert replaced_at_any_call() is None
+    with mutated(RARE):
+        assert replaced_at_any_call() is not None
+
+
+@pytest.mark.parametrize("mutant", sorted(MUTANTS.keys() - {RARE}))
 def test_a_mistake_is_found(mutant: str) -> None:
     with mutated(mutant):
         failed = first_failure(range(ENOUGH))

@@ -178,7 +178,7 @@ class World:
 
     def _damage(self, _: Action, inside: bool) -> None:
         if not inside:  # it is read when a process begins
-            self.record.damaged = True
+            self.record.damaged = self._renewed = True
             self._connect(*self.disks)
 
     def _restart(self, _: Action, inside: bool) -> None:
@@ -319,7 +319,7 @@ class World:
         for disk in self.disks.values():
             if report.halted is not None and disk.steps:
                 self.kernel.forbid(f"{disk.name}: {disk.steps[0]} was changed although it halted")
-            gone = set(before[disk]) - {path for path, _ in self._files(disk)} - disk.taken
+            gone = set(before[disk]) - {path for path, _ in disk.walk()} - disk.taken
             if not allow and len(gone) > max(guards.FEW_DELETIONS, guards.MANY_DELETIONS * len(before[disk]) + 1):
                 self.kernel.forbid(f"{disk.name}: {len(gone)} files went, and nobody was asked")
         self._end()
