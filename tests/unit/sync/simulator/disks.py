@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import os
 import stat
 from collections.abc import Iterator
 
@@ -17,6 +18,10 @@ class Crash(BaseException):
 
 class Violation(BaseException):
     """The engine did what it must never do. No handler of the engine's own may swallow it."""
+
+
+def error(number: int, path: object = None) -> OSError:
+    return OSError(number, os.strerror(number), path)
 
 
 class Inode:

@@ -1,0 +1,208 @@
+"""Where something is on the disks, when it was, and what the engine must never do to it.
+
+What must never happen is seen here, at the moment it does: a person's file destroyed, a path changed that the other
+side never had like that, an agreement on what a loss of power would undo.
+"""
+
+from __future__ import annotations
+
+import errno
+import stat
+from collections.abc import Callable
+from typing import NoReturn
+
+from tests.unit.sync.simulator.disks import OWN, TICK, Crash, Disk, Info, Inode, Violation, error
+from tests.unit.sync.simulator.opened import Handle
+
+_CALL = 20_000  # nanoseconds
+
+
+class Ground:
+    """`due(name, disk)` is called ahead of each call, while something waits for its turn."""
+
+    def __init__(self, disks: dict[str, Disk]) -> None:
+        self.disks = disks
+        self.other = dict(zip(disks.values(), reversed(disks.values()), strict=True))
+        self.fds: dict[int, Handle] = {}
+        self._next = 1000
+        self.calls = 0
+        self.now = 1_800_000_000 * 10**9
+        self.due: Callable[[str, Disk], None] | None = None
+        self.excused = False  # a person prefers one side, so that the other's files may go unseen
+        self.exchanges = True
+        self.cycling = False
+        self.violated: list[str] = []
+        self._about: tuple[str, int | None] = ("", None)
+        self._to: tuple[str, int | None] = ("", None)
+        self.at = next(iter(disks.values()))  # where the last call was
+
+    def forbid(self, what: str) -> NoReturn:
+        """It is noted as well: an error on the way out may cover the exception."""
+        self.violated.append(what)
+        raise Violation(what)
+
+    # what both engine and people need
+
+    def enter(self, disk: Disk, name: str) -> None:
+        if disk.dead:
+            raise Crash
+        self.calls += 1
+        self.now += _CALL
+        self.at = disk
+        if self.due is not None:
+            self.due(name, disk)
+            if disk.dead:
+                raise Crash
+
+    def stamp(self, disk: Disk) -> int:
+        return (self.now + disk.skew) // TICK * TICK
+
+    def info(self, disk: Disk, inode: Inode) -> Info:
+        device = disk.device
+        return Info(
+            device, inode.number, inode.kind | inode.mode, inode.links, len(inode.data), inode.mtime, inode.ctime
+        )
+
+    def subject(self, call: str) -> str:
+        """The path that the call is about, as people know it; "" where it is none of theirs."""
+        for path, dir_fd in (self._about, self._to) if call in ("exchange", "move") else (self._about,):
+            if dir_fd is not None:
+                above = self.at.path(self.fds[dir_fd].inode) if dir_fd in self.fds else None
+                path = path if above == "" else f"{above}/{path}" if above is not None else ""
+            else:
+                path = "/".join(path.split("/")[2:])
+            if path and path != OWN and not path.startswith(OWN + "/"):
+                return path
+        return ""
+
+    def link(self, disk: Disk, folder: Inode, name: str, inode: Inode) -> None:
+        folder.entries[name] = inode
+        inode.parent, inode.name = folder, name
+        inode.links += 1
+        folder.mtime = folder.ctime = inode.ctime = self.stamp(disk)
+        disk.touch(folder)
+        disk.show(inode)
+
+    def unlink_entry(self, disk: Disk, folder: Inode, name: str) -> Inode:
+        inode = folder.entries.pop(name)
+        inode.links -= 1
+        if inode.parent is folder and inode.name == name:
+            inode.parent = None
+        folder.mtime = folder.ctime = inode.ctime = self.stamp(disk)
+        disk.touch(folder)
+        if inode.links == 0 and not inode.is_folder and not self._open(inode):
+            disk.gone(inode)
+        return inode
+
+    def _open(self, inode: Inode) -> bool:
+        return any(handle.inode is inode for handle in self.fds.values())
+
+    # where something is
+
+    def _place(self, path: str, dir_fd: int | None, call: str) -> tuple[Disk, Inode, str]:
+        """(disk, folder, name); the name is "" for the start itself."""
+        self._about = path, dir_fd
+        if dir_fd is not None and path[0] != "/":
+            handle = self.fds[dir_fd]
+            disk, at = handle.disk, handle.inode
+            self.enter(disk, call)
+            if "/" not in path:
+                return disk, at, path
+            names = path.split("/")
+        else:
+            _, side, *names = path.split("/")
+            if side not in self.disks:
+                raise AssertionError(f"{path} is outside of both roots")
+            disk = self.disks[side]
+            self.enter(disk, call)
+            if disk.absent:
+                raise error(errno.ENOENT, path)
+            at = disk.root
+            if not names:
+                return disk, at, ""
+        name = names.pop()
+        return disk, self._down(disk, at, names) if names else at, name
+
+    def _down(self, disk: Disk, at: Inode, names: list[str], depth: int = 0) -> Inode:
+        for name in names:
+            if at.denied:
+                raise error(errno.EACCES)
+            if name == "..":
+                if at is disk.root or at.parent is None:
+                    self.forbid("a way that leads out of the root was followed")
+                at = at.parent
+                continue
+            child = at.entries.get(name) if at.is_folder else None
+            if child is None:
+                raise error(errno.ENOENT if at.is_folder else errno.ENOTDIR)
+            if child.kind == stat.S_IFLNK:
+                if depth > 8:
+                    raise error(errno.ELOOP)
+                child = self._down(disk, at, child.data.decode().split("/"), depth + 1)
+            if not child.is_folder:
+                raise error(errno.ENOTDIR)
+            at = child
+        return at
+
+    def _inode(self, path: str, dir_fd: int | None, call: str) -> tuple[Disk, Inode]:
+        disk, folder, name = self._place(path, dir_fd, call)
+        if not name:
+            return disk, folder
+        if folder.denied:
+            raise error(errno.EACCES, path)
+        if not folder.is_folder:
+            raise error(errno.ENOTDIR, path)
+        inode = folder.entries.get(name)
+        if inode is None:
+            raise error(errno.ENOENT, path)
+        return disk, inode
+
+    # what the oracle sees
+
+    def _visible(self, disk: Disk, folder: Inode, name: str) -> str | None:
+        path = disk.path(folder)
+        if path is None:
+            return None
+        path = f"{path}/{name}" if path else name
+        return None if path == OWN or path.startswith(OWN + "/") else path
+
+    def _changes(self, disk: Disk, folder: Inode, name: str, leaves: Inode | None = None) -> None:
+        path = self._visible(disk, folder, name)
+        if path is None:
+            return
+        if disk.untouchable:
+            self.forbid(f"{disk.name}:{path} is changed, where only a person wrote")
+        disk.steps.append(path)
+        disk.undurable.add(folder)
+        if leaves is not None:
+            leaves.was = path
+
+    def _takes(self, disk: Disk, folder: Inode, inode: Inode) -> None:
+        """A person's file goes to the trash: only one that the other side had at this path as well. What a crash has
+        left between two moves may go there unseen."""
+        where = disk.path(folder)
+        if where is None or not f"{where}/".startswith(f"{OWN}/trash/") or where.startswith(f"{OWN}/trash/recovered"):
+            return
+        if inode.kind != stat.S_IFREG or not inode.was or self.excused:
+            return
+        instead = disk.at(inode.was)
+        if instead is not None and instead.kept:
+            return  # a person's newer one is there
+        if inode.data not in self.other[disk].shown.get(inode.was, ()):
+            self.forbid(f"{disk.name}:{inode.was}: {inode.data!r} went, which the other side never had there")
+        other = self.other[disk]
+        there = other.at(inode.was)
+        if there is not None and there.data == inode.data and other.since[inode.was] < other.cycle:
+            self.forbid(f"{disk.name}:{inode.was}: {inode.data!r} went, and the other side has it there still")
+
+    def _destroys(self, disk: Disk, inode: Inode) -> None:
+        if inode.kept and inode.links <= 1 and inode.kind == stat.S_IFREG:
+            self.forbid(f"{disk.name}: the engine destroyed {inode.data!r}")
+
+    def must_be_durable(self) -> None:
+        """Both sides are about to agree on what is there."""
+        for disk in self.disks.values():
+            for inode in disk.undurable:
+                path = disk.path(inode)
+                if path is not None and not path.startswith(OWN):
+                    self.forbid(f"{disk.name}:{path} is agreed on before it is durable")

@@ -1,0 +1,234 @@
+"""Both disks, the engine between them, and what befalls them: what people do, and what goes wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import os
+import stat
+
+from devenv.sync.session import Report, Session
+from tests.unit.sync.simulator.disks import OWN, Crash, Disk
+from tests.unit.sync.simulator.ends import End, Link, Record
+from tests.unit.sync.simulator.kernel import Kernel
+from tests.unit.sync.simulator.loop import Loop
+from tests.unit.sync.simulator.people import Action, People
+from tests.unit.sync.simulator.schedule import PATHS, Item, Schedule
+
+
+class Scene:
+    def __init__(self, schedule: Schedule, host: Disk | None = None) -> None:
+        self.schedule = schedule
+        self.disks = {"host": host or Disk("host", 1), "container": Disk("container", 2)}
+        self.kernel = Kernel(self.disks)
+        self.kernel.exchanges = schedule.exchanges
+        self.kernel.excused = not schedule.exchanges or schedule.mode.value != "two-way-safe"
+        self.people = People(self.kernel)
+        self.links = {name: Link(schedule.pieces) for name in self.disks}
+        self.story: list[str] = []
+        self.loop = Loop()
+        self.record = Record(self._before_save, lambda: self._due("saved", self.disks["host"]), self._void)
+        self._armed: list[list[object]] = []  # [call, how many more, item]
+        self._crashed = False
+        self._unsaved = False
+        self._ignored: frozenset[str] = frozenset()
+        self._missed = False
+        self._voids = False
+        self._renewed = False
+        self._everything = False
+        self._broken = False
+        self._must_halt: dict[str, str] = {}  # side -> why
+        self._names = 0
+        self.halted: Report | None = None
+        self.report: Report | None = None
+        for disk in self.disks.values():
+            disk.attributes = {} if schedule.attributes else None
+            disk.untouchable = disk.name == schedule.alone
+        self._connect(*self.disks)
+
+    # the engine's processes
+
+    def _connect(self, *names: str) -> None:
+        ends = getattr(self, "ends", {})
+        for name in names:
+            disk = self.disks[name]
+            disk.dead = False
+            disk.undurable.clear()
+            self.links[name].down = False
+            self.kernel.fds = {fd: handle for fd, handle in self.kernel.fds.items() if handle.disk is not disk}
+            ends[name] = End(disk, self.links[name], lambda: self._crashed)
+            if self._ignored:
+                ends[name].ignore(self._ignored)
+        self.ends: dict[str, End] = ends
+        self.session = Session(ends["host"], ends["container"], self.record, self._name, self.schedule.mode)  # type: ignore[arg-type]
+
+    def _name(self) -> str:
+        self._names += 1
+        return f"c{self._names}"
+
+    def _before_save(self) -> None:
+        self._due("save", self.disks["host"])
+        if self._crashed:
+            raise Crash
+        if self._unsaved:
+            self._unsaved = False
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.kernel.must_be_durable()
+
+    def _void(self) -> None:
+        """Nothing is agreed on any more: what a side had once is no reason for a deletion."""
+        for disk in self.disks.values():
+            disk.shown.clear()
+            disk.show(disk.root)
+            disk.untouchable = False
+
+    def _void_soon(self, inside: bool) -> None:
+        """What a cycle has already decided may still be done."""
+        if inside:
+            self._voids = True
+        else:
+            self._void()
+
+    # what happens
+
+    def _due(self, call: str, disk: Disk) -> None:
+        for waiting in list(self._armed):
+            if waiting[0] in ("", call):
+                waiting[1] -= 1  # type: ignore[operator]
+                if waiting[1] == 0:
+                    self._armed.remove(waiting)
+                    self._listen()
+                    assert isinstance(waiting[2], Item)
+                    self._say(f"    [{call} on the {disk.name}]")
+                    self._do(self._aimed(waiting[2].action, call, disk), inside=True)
+        if self._crashed and call == "saved":
+            raise Crash
+
+    def _aimed(self, action: Action, call: str, disk: Disk) -> Action:
+        """At the very path that the engine is at, where people write there at all."""
+        if action.path != "*":
+            return action
+        side = action.side or disk.name
+        return dataclasses.replace(action, side=side, path=self.kernel.subject(call) or PATHS[0])
+
+    def _listen(self) -> None:
+        self.kernel.due = self._due if self._armed else None
+
+    def _say(self, text: str) -> None:
+        self.story.append(text)
+
+    def _do(self, action: Action, inside: bool = False) -> None:
+        indent = "    " if inside else "  "
+        trouble = _TROUBLES.get(action.what)
+        if trouble is not None:
+            self._say(f"{indent}{action}")
+            trouble(self, action, inside)
+            return
+        disk = self.disks[action.side]
+        if not self.people.act(disk, action):
+            return
+        self._say(f"{indent}{action}")
+        new = action.what == "empty" and action.path == OWN and disk.attributes is None  # it looks like a new folder
+        if new:
+            self._void_soon(inside)
+            self._renewed = self._renewed or disk.name == "container"
+        if action.what == "empty" and not inside and (not new or disk.name == "host"):
+            self._must_halt[disk.name] = "empty"
+        elif self._must_halt.get(disk.name) == "empty":
+            del self._must_halt[disk.name]
+
+    def _crash(self, _: Action, __: bool) -> None:
+        self._crashed = True
+        for disk in self.disks.values():
+            disk.dead = True
+
+    def _orphan(self, _: Action, __: bool) -> None:
+        """The host dies; what the container was asked for last it does to the end."""
+        self._crashed = True
+        self.disks["host"].dead = True
+
+    def _kill(self, _: Action, __: bool) -> None:
+        self.disks["container"].dead = True
+
+    def _cut(self, _: Action, __: bool) -> None:
+        self.links["container"].down = True
+
+    def _flip(self, action: Action, _: bool) -> None:
+        self.links[action.side].flip = int(action.to)
+
+    def _full(self, action: Action, _: bool) -> None:
+        self.disks[action.side].space = int(action.to)
+
+    def _cannot_save(self, _: Action, __: bool) -> None:
+        self._unsaved = True
+
+    def _damage(self, _: Action, inside: bool) -> None:
+        if not inside:  # it is read when a process begins
+            self.record.damaged = self._renewed = True
+            self._connect(*self.disks)
+
+    def _restart(self, _: Action, inside: bool) -> None:
+        """In good order: what the scanners know is kept."""
+        if not inside:
+            for end in self.ends.values():
+                with contextlib.suppress(Crash):
+                    self.loop.run(end.close())
+            self._crashed = False
+            self._connect(*self.disks)
+
+    def _rules(self, action: Action, inside: bool) -> None:
+        if not inside:
+            self._ignored = frozenset(action.to.split())
+            for end in self.ends.values():
+                end.ignore(self._ignored)
+            self._everything = True
+
+    def _jump(self, action: Action, _: bool) -> None:
+        disk = self.disks[action.side]
+        disk.skew += -3600 * 10**9 if disk.skew >= 0 else 86400 * 10**9
+
+    def _recreate(self, action: Action, inside: bool) -> None:
+        """Another folder is at the path now, with files of its own."""
+        self._elsewhere(action, inside)
+        self._kill(action, inside)
+
+    def _elsewhere(self, action: Action, inside: bool) -> None:
+        disk = self.disks[action.side]
+        disk.taken.update(path for path, _ in disk.walk())
+        disk.root = disk.born(stat.S_IFDIR, 0o755)
+        disk.root.links = 1
+        disk.undurable.clear()
+        self._void_soon(inside)
+        if disk.attributes is not None:
+            disk.attributes = {}
+        for number, path in enumerate(action.to.split()):
+            self.people.save(disk, Action("save", disk.name, path, text=action.text + b"%d" % number))
+        disk.touched.add("")
+        if disk.name == "container":
+            self._renewed = True
+        elif not inside:
+            self._must_halt[disk.name] = "another"
+
+    def _unmount(self, action: Action, inside: bool) -> None:
+        self.disks[action.side].absent = True
+        if not inside:
+            self._must_halt[action.side] = "gone"
+
+
+_TROUBLES = {
+    "crash": Scene._crash,
+    "orphan": Scene._orphan,
+    "kill": Scene._kill,
+    "cut": Scene._cut,
+    "flip": Scene._flip,
+    "full": Scene._full,
+    "unsaved": Scene._cannot_save,
+    "damage": Scene._damage,
+    "restart": Scene._restart,
+    "rules": Scene._rules,
+    "jump": Scene._jump,
+    "recreate": Scene._recreate,
+    "elsewhere": Scene._elsewhere,
+    "unmount": Scene._unmount,
+}
