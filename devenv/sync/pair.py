@@ -92,6 +92,7 @@ class Pair:
         self._changed = changed
         self._far: Endpoint | None = None
         self._session: Session | None = None
+        self._left: Session | None = None  # the one whose connection was lost
         self._busy = asyncio.Lock()
         self._moved = asyncio.Event()
         self._waits: dict[Side, asyncio.Task[None]] = {}
@@ -227,7 +228,7 @@ class Pair:
             if end is not None:
                 with contextlib.suppress(DevenvError, OSError):
                     await end.close()
-        self._far = self._session = None
+        self._far = self._session = self._left = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -370,6 +371,7 @@ class Pair:
 
     async def _lost(self, error: Exception) -> None:
         async with self._busy:
+            self._left = self._session or self._left
             far, self._far, self._session = self._far, None, None
             if (task := self._waits.pop(Side.CONTAINER, None)) is not None:
                 task.cancel()

@@ -66,6 +66,15 @@ class Session:
         self._replicas: dict[Side, Replica] = {}
         self._quiet = Quiet()
 
+    def resumed(self, container: Endpoint, mode: Mode | ModeOf) -> Session:
+        """The same pair over another connection to the container. What was agreed on is known and need not be read
+        again: what is equal in it and in the trees of this machine stays the same object. This one is done with."""
+        new = Session(self.host, container, self._store, self._name, mode)
+        new._ancestor = self._ancestor
+        if self._ancestor is not None and isinstance(container, Expecting):
+            container.expect(self._ancestor.tree)
+        return new
+
     @property
     def ancestor(self) -> Tree:
         """What both sides agreed on last, as far as it was read."""

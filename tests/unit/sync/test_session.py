@@ -69,6 +69,23 @@ def pair() -> Iterator[Pair]:
         yield Pair(pathlib.Path(folder))
 
 
+async def test_another_connection_reads_nothing_of_what_was_agreed_on(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pair.host / "old").write_text("agreed")
+    await pair.settle()
+    (pair.host / "old").unlink()
+    (pair.container / "new").write_text("made meanwhile")
+    pair.ends[Side.CONTAINER] = LocalEndpoint(pair.container)
+    with monkeypatch.context() as patch:
+        patch.delattr(Store, "load")
+        pair.session = pair.session.resumed(pair.ends[Side.CONTAINER], Mode.TWO_WAY_SAFE)
+        assert (await pair.cycle()).done == {Side.HOST: 1, Side.CONTAINER: 1}
+    assert pair.files(Side.HOST) == pair.files(Side.CONTAINER) == {"new": b"made meanwhile"}
+    pair.restart()
+    assert (await pair.cycle()).done == {Side.HOST: 0, Side.CONTAINER: 0}
+
+
 async def test_a_first_time_and_a_second(pair: Pair) -> None:
     (pair.host / "src").mkdir()
     (pair.host / "src" / "a.py").write_text("a")
