@@ -387,7 +387,10 @@ class Applier:
             self._theirs = ""
             self.weak = True
             self._delete(folder, name, path, before)
-            renaming.move(self._stage, made, folder, name)
+            try:
+                renaming.move(self._stage, made, folder, name)
+            finally:
+                self._settled(folder)
             return
         except OSError as error:
             self._theirs = ""

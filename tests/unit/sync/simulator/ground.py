@@ -31,6 +31,7 @@ class Ground:
         self.excused = False  # a person prefers one side, so that the other's files may go unseen
         self.exchanges = True
         self.cycling = False
+        self.decided = False  # at the end of a cycle: what was to be seen in it was reason enough for its steps
         self.violated: list[str] = []
         self._about: tuple[str, int | None] = ("", None)
         self._to: tuple[str, int | None] = ("", None)

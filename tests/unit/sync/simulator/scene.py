@@ -79,7 +79,8 @@ class Scene:
     def _void(self) -> None:
         """Nothing is agreed on any more: what a side had once is no reason for a deletion."""
         for disk in self.disks.values():
-            disk.shown.clear()
+            new = disk.cycle if self.kernel.decided else -1
+            disk.shown = {path: found for path, found in disk.shown.items() if disk.since[path] == new}
             disk.show(disk.root)
             disk.untouchable = False
 

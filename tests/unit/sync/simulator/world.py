@@ -94,7 +94,9 @@ class World(Scene):
             disk.steps.clear()
         if self._voids:
             self._voids = False
+            self.kernel.decided = True
             self._void()
+            self.kernel.decided = False
         if self.kernel.violated:
             raise Violation(self.kernel.violated[0])
 
