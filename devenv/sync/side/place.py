@@ -170,16 +170,20 @@ class Place:
         """(the word that is kept in the folder, its device); with `new` it gets a word if it has none. Who cleans the
         folder of all that is ignored (`git clean -fdx`) takes the file; the folder's own attribute stays."""
         path = os.path.join(self.root, OWN, "replica")
+        word = ""
         try:
             with open(path, encoding="ascii") as file:
                 word = file.read(64).strip()
         except FileNotFoundError:
+            pass
+        if not word:  # one that nobody came to write to its end is none
             word = self._attribute()
             if new:
                 self._made()
                 word = word or binascii.hexlify(os.urandom(16)).decode("ascii")
-                with open(path, "w", encoding="ascii") as file:
+                with open(path + ".new", "w", encoding="ascii") as file:
                     file.write(word + "\n")
+                os.rename(path + ".new", path)
                 self._set_attribute(word)
         try:
             return word, os.lstat(self.root).st_dev

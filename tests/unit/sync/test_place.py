@@ -305,3 +305,11 @@ def test_what_is_known_is_kept_although_our_folder_was_tidied_away(root: pathlib
     again = Place(str(root))
     again.scan(None)
     assert again.scanner.hashed == 0
+
+
+def test_a_word_that_was_not_written_to_its_end_is_none(place: Place, root: pathlib.Path) -> None:
+    (root / ".devenv").mkdir()
+    (root / ".devenv" / "replica").touch()
+    assert place.replica()[0] == ""
+    word = place.replica(True)[0]
+    assert len(word) == 32 and place.replica()[0] == word

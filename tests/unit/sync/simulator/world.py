@@ -47,6 +47,7 @@ class World(Scene):
             disk.taken.clear()
             disk.cycle += 1
         agreed = self.record.tree
+        renewed = self._renewed
         # Where the container's folder is new nothing can be deleted, and nobody is asked.
         must_halt = {} if count_files(agreed) < 2 or self.halted or self._renewed else self._must_halt
         if self.halted is not None or self._everything:
@@ -67,7 +68,7 @@ class World(Scene):
             if report.halted is None and (heard is None or heard.lost or heard.dirty):
                 self.kernel.forbid(f"it went on although the root of the {name} is another one")
         self._must_halt = {}
-        self._renewed = False
+        self._renewed = self._renewed and not renewed  # under way: the next cycle finds it
         self.halted = report if report.halted is not None else None
         return report
 
