@@ -129,8 +129,14 @@ class Pair:
             return
         async with asyncio.timeout(patience):
             for attempt in range(_TRIES):
-                async with self._busy:
-                    report = await self._step(both=both)
+                try:
+                    async with self._busy:
+                        report = await self._step(both=both)
+                except (LinkError, OSError) as error:
+                    if attempt:
+                        raise
+                    await self._lost(error)  # a side that ended meanwhile is there again at once, or says why not
+                    continue
                 if report is None or report.settled:
                     return
                 if report.halted is not None:
@@ -214,7 +220,11 @@ class Pair:
                     attempt += 1
                 else:
                     attempt = 0
-            except (DevenvError, OSError) as error:
+            except Exception as error:
+                if not isinstance(error, DevenvError | OSError):
+                    log.exception(
+                        "[%s] a cycle failed", self._folder.parent.name
+                    )  # and the next one is tried all the same
                 await self._lost(error)
                 await asyncio.sleep(_CONNECT[min(attempt, len(_CONNECT) - 1)])
                 attempt += 1

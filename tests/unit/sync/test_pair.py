@@ -13,7 +13,7 @@ import pytest
 
 from devenv.errors import LinkError, NotUp, Refused, SyncHalted
 from devenv.sync.core.merge import Mode
-from devenv.sync.endpoint import Endpoint, LocalEndpoint
+from devenv.sync.endpoint import Endpoint, Hints, LocalEndpoint
 from devenv.sync.pair import Pair, State
 from devenv.sync.resolve import Take, beside, content_of, resolve
 
@@ -240,3 +240,51 @@ async def test_everything_is_read_again_when_asked(site: Site) -> None:
     report = await site.pair.verify()
     assert report is not None
     assert sum(report.done.values()) == 0
+
+
+class Once(LocalEndpoint):
+    """A far side that fails at its first look."""
+
+    failure: Exception | None = None
+
+    async def settle(self) -> Hints:
+        failure, Once.failure = Once.failure, None
+        if failure is not None:
+            raise failure
+        return await super().settle()
+
+
+@pytest.mark.parametrize("failure", [LinkError("the container's side ended"), OSError("cut")])
+async def test_a_barrier_outlives_a_side_that_ended(site: Site, failure: Exception) -> None:
+    async def connect(rules: Any) -> Endpoint:
+        site.connected += 1
+        return Once(site.far)
+
+    site.pair = Pair(LocalEndpoint(site.host), connect, site.state, Rules())
+    await site.pair.flush()
+    (site.host / "a").write_text("1")
+    Once.failure = failure
+    await site.pair.flush()
+    assert (site.far / "a").read_text() == "1"
+    assert site.connected == 2
+
+
+async def test_the_loop_goes_on_after_what_nobody_expected(site: Site) -> None:
+    async def connect(rules: Any) -> Endpoint:
+        site.connected += 1
+        return Once(site.far)
+
+    site.pair = Pair(LocalEndpoint(site.host), connect, site.state, Rules())
+    await site.pair.flush()
+    Once.failure = ZeroDivisionError("a defect")
+    task = asyncio.create_task(site.pair.run())
+    try:
+        (site.host / "a").write_text("1")
+        (site.far / "b").write_text("2")
+        async with asyncio.timeout(20):
+            while not ((site.far / "a").exists() and (site.host / "b").exists()):
+                await asyncio.sleep(0.05)
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
