@@ -23,12 +23,14 @@ from devenv.sync.one_way import SENTENCE, OneWay
 from devenv.sync.pair import Pair, State
 from devenv.sync.remote import open_remote
 from devenv.sync.ruler import ProjectRules
+from devenv.sync.survey_text import size_text
 from devenv.sync.words import printable, reason
 
 if TYPE_CHECKING:
     from devenv.engine.port import Progress
 
 _SHOWN = 200  # conflicts and failures
+_TELL = 0.5  # seconds between words of how far it is
 _AFTER = 60.0  # seconds that the end of a command waits for its outputs
 
 
@@ -69,18 +71,27 @@ class Files:
         key = "files"
         progress.step(key, f"Copying the project's files to {self.synced.container}")
         try:
+            watching = asyncio.create_task(self._tell_how_far(progress, key), name="files that travel")
             try:
-                await self.pair.first(lambda text: progress.update(key, detail=text))
+                await self.pair.first()
             except NoPython:
                 await self.go_one_way()
                 progress.note(SENTENCE, level="warning")
-                await self.pair.first(lambda text: None)
+                await self.pair.first()
+            finally:
+                watching.cancel()
         except BaseException:
             progress.done(key, ok=False)
             raise
         files = count_files(self.pair.synced)
         told = f"{files} files" + (f", {len(self.pair.conflicts)} conflicts" if self.pair.conflicts else "")
         progress.done(key, detail=told)
+
+    async def _tell_how_far(self, progress: Progress, key: str) -> None:
+        while True:
+            await asyncio.sleep(_TELL)
+            sent = self.pair.sent
+            progress.update(key, detail=f"{size_text(sent)} sent" if sent else "looking at both sides")
 
     async def go_one_way(self) -> None:
         """No process of ours can run in this image."""

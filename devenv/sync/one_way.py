@@ -54,6 +54,7 @@ class OneWay:
         self._changed = changed
         self._busy = asyncio.Lock()
         self._sent: Ancestor | None = None
+        self._bytes = 0
         self.state = State.STARTING
         self.why = SENTENCE
         self.failures: tuple[Failure, ...] = ()
@@ -62,6 +63,10 @@ class OneWay:
     @property
     def synced(self) -> Tree:
         return self._sent.tree if self._sent is not None else None
+
+    @property
+    def sent(self) -> int:
+        return self._bytes
 
     def require(self) -> None:
         """There is nothing to decide."""
@@ -73,7 +78,7 @@ class OneWay:
         async with self._busy:
             await self._send()
 
-    async def first(self, told: Callable[[str], None]) -> None:
+    async def first(self) -> None:
         await self.flush()
 
     async def pause(self) -> None:
@@ -113,6 +118,7 @@ class OneWay:
             failures += failed
             if made:
                 await self._put(archive)
+                self._bytes += len(archive)
             for step in made:
                 done = put(done, step.path, step.after)
         self._sent = Ancestor(done)

@@ -117,7 +117,13 @@ class Pair:
     @property
     def synced(self) -> Tree:
         """What both sides agreed on last, as far as it is known here."""
-        return self._session.ancestor if self._session is not None else None
+        known = self._session or self._left
+        return known.ancestor if known is not None else None
+
+    @property
+    def sent(self) -> int:
+        """Bytes of contents since the sides were connected."""
+        return self._session.sent if self._session is not None else 0
 
     async def flush(self, *, both: bool = True, patience: float = 300.0) -> None:
         """Returns when what was written before the call is on the other side: of this machine's folder, and with `both`
@@ -192,11 +198,8 @@ class Pair:
         async with self._busy:
             yield await self._connected()
 
-    async def first(self, told: Callable[[str], None]) -> None:
-        """Connects, and synchronises until there is nothing to do. Raises as `flush`."""
-        async with self._busy:
-            told("looking at both sides")
-            await self._connected()
+    async def first(self) -> None:
+        """Connects, and synchronises until there is nothing to do, however long that takes. Raises as `flush`."""
         await self.flush(patience=86400.0)
 
     # --- the loop ---

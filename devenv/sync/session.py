@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 
 from devenv.sync.core.agreed import agreed
 from devenv.sync.core.changes import Step, applied_where_it_fits, deletions, needed, put, steps
@@ -65,6 +66,8 @@ class Session:
         self._trees: dict[Side, Tree] = {}
         self._replicas: dict[Side, Replica] = {}
         self._quiet = Quiet()
+        self.sent = 0
+        """Bytes of contents that went from one side to the other, for who watches."""
 
     def resumed(self, container: Endpoint, mode: Mode | ModeOf) -> Session:
         """The same pair over another connection to the container. What was agreed on is known and need not be read
@@ -216,7 +219,13 @@ class Session:
             for digest, offset in lacking.items()
             if digest in places
         ]
-        return await here.apply(todo, name, self._sides[other].pack(sent))
+        return await here.apply(todo, name, self._counted(self._sides[other].pack(sent)))
+
+    async def _counted(self, contents: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async with contextlib.aclosing(contents) as pieces:  # type: ignore[type-var]
+            async for data in pieces:
+                self.sent += len(data)
+                yield data
 
     async def _old_blocks(self, here: Endpoint, todo: Sequence[Step], lacking: Collection[bytes]) -> dict[bytes, bytes]:
         """What big files consist of that are replaced. Whether any is big is seen on this machine, at no cost."""
