@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from devenv.sync.core.agreed import agreed
 from devenv.sync.core.changes import Step, applied_where_it_fits, deletions, needed, put, steps
 from devenv.sync.core.entries import Kind, Tree, walk
-from devenv.sync.core.guards import Halted, Replica, Side, check_sides, check_steps, is_new
+from devenv.sync.core.guards import Halt, Halted, Replica, Side, check_sides, check_steps, is_another, is_new
 from devenv.sync.core.merge import Conflict, Mode, ModeOf, Quiet, merge
 from devenv.sync.endpoint import Blockwise, Endpoint, Expecting, Hints, Wanted
 from devenv.sync.store import Ancestor, Store
@@ -176,6 +176,8 @@ class Session:
             self._trees[side] = await self._sides[side].scan(dirty[side], rehash=rehash)
 
         await self._each(dirty, recognise)
+        if is_another(self._replicas[Side.HOST], ancestor.host):
+            return Report(Halted(Halt.REPLICA, Side.HOST))
         ancestor = await self._introduced(ancestor)
         await self._each(dirty, look)
         trees, now = dict(self._trees), dict(self._replicas)

@@ -48,6 +48,12 @@ class Replica:
 NOBODY = Replica()
 
 
+def is_another(now: Replica, before: Replica) -> bool:
+    """Whether the host's folder is another one than was known, whatever became of the container's meanwhile, and of
+    what was agreed on. One that is gone is none."""
+    return bool(before.word and now.device) and now.word != before.word
+
+
 def is_new(now: Replica, before: Replica) -> bool:
     """Whether a container's folder was made anew: what was agreed on with the one before says nothing of it. On the
     host, where the only copy may be, the same is a halt."""

@@ -288,3 +288,18 @@ async def test_the_loop_goes_on_after_what_nobody_expected(site: Site) -> None:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def test_both_folders_made_anew_at_once_halt(site: Site) -> None:
+    await fill(site, 3)
+    await site.pair.close()
+    for root in (site.host, site.far):
+        shutil.rmtree(root)
+        root.mkdir()
+    (site.host / "other").write_text("another checkout")
+    site.pair = site.make()
+    with pytest.raises(SyncHalted, match="the folder on this machine is another one"):
+        await site.pair.flush()
+    assert not (site.far / "other").exists()
+    await site.pair.reset()
+    assert (site.far / "other").read_text() == "another checkout"
