@@ -50,8 +50,8 @@ def measure(ground: Ground, scale: float) -> Iterator[Figure]:
 
 
 def first_syncs(ground: Ground, scale: float) -> Iterator[Figure]:
-    """Nothing is removed before all is measured: ext4 passes over inodes that were deleted in the last minutes, and
-    whoever makes files meanwhile pays several times for each."""
+    """Nothing is removed before all is measured: in the minutes after many files were deleted, making one takes several
+    times as long (seen on ext4)."""
     files, folders = counted(20_000, scale), counted(2_500, scale)
     lacking = unison.find(ground.docker)
     ours: list[float] = []
