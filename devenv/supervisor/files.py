@@ -20,7 +20,7 @@ from devenv.sync.core.entries import Kind, Tree, count_files
 from devenv.sync.core.merge import Conflict
 from devenv.sync.endpoint import Endpoint, LocalEndpoint
 from devenv.sync.one_way import SENTENCE, OneWay
-from devenv.sync.pair import Pair, State
+from devenv.sync.pair import Pair
 from devenv.sync.remote import open_remote
 from devenv.sync.ruler import ProjectRules
 from devenv.sync.survey_text import size_text
@@ -187,11 +187,6 @@ class Files:
                 )
             )
         return found
-
-    @property
-    def unsynced(self) -> bool:
-        """Whether the container may have what this machine has not."""
-        return bool(self.pair.conflicts) or self.pair.state is not State.IN_STEP
 
 
 def conflict_view(conflict: Conflict) -> ConflictView:

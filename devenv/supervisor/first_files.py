@@ -53,7 +53,7 @@ def _leave_out(root: pathlib.Path, found: Survey) -> None:
     try:
         text, mode = file.read_text(encoding="utf-8", errors="surrogateescape"), file.stat().st_mode & 0o777
     except FileNotFoundError:
-        text, mode = "", 0o666 & ~_umask()
+        text, mode = "", 0o644
     if text and not text.endswith("\n"):
         text += "\n"
     lines = [finding.line for finding in found.findings if finding.kind in _ASKED]
@@ -62,9 +62,3 @@ def _leave_out(root: pathlib.Path, found: Survey) -> None:
     temporary.write_bytes(data)
     temporary.chmod(mode)
     temporary.replace(file)
-
-
-def _umask() -> int:
-    now = os.umask(0o022)
-    os.umask(now)
-    return now

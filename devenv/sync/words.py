@@ -32,6 +32,8 @@ def reason(conflict: Conflict) -> str:
             return str(why.value)
 
 
-def printable(path: str) -> str:
-    """A name that the other side chose, without anything that a terminal would obey."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in path)
+def printable(text: str, also: str = "") -> str:
+    """What the other side chose, without anything that a terminal would obey; `also` are characters that may stay."""
+    return "".join(
+        c if c.isprintable() or c in also else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text
+    )

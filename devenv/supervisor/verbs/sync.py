@@ -117,7 +117,7 @@ class SyncVerbs:
                 )
             )
         )
-        return "\n".join(lines) or "the contents are the same"
+        return "\n".join(printable(line, "\t") for line in lines) or "the contents are the same"
 
     async def _trash(self, files: Files) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

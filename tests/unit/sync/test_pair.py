@@ -16,6 +16,7 @@ from devenv.sync.core.merge import Mode
 from devenv.sync.endpoint import Endpoint, Hints, LocalEndpoint
 from devenv.sync.pair import Pair, State
 from devenv.sync.resolve import Take, beside, content_of, resolve
+from devenv.sync.words import printable
 
 
 class Rules:
@@ -303,3 +304,8 @@ async def test_both_folders_made_anew_at_once_halt(site: Site) -> None:
     assert not (site.far / "other").exists()
     await site.pair.reset()
     assert (site.far / "other").read_text() == "another checkout"
+
+
+def test_nothing_that_a_terminal_obeys_is_shown() -> None:
+    assert printable("a\x1b[31m\tb\udcff", "\t") == "a\\x1b[31m\tb\\udcff"
+    assert printable("a\tb\n") == "a\\tb\\n"
