@@ -101,24 +101,23 @@ class Site:
         return pid
 
     def processes(self) -> dict[int, str]:
-        """Processes of the container, by their pids on this host."""
-        listing = self.docker("top", self.container(), "-eo", "pid,args").splitlines()[1:]
-        return {int(pid): command for pid, _, command in (line.strip().partition(" ") for line in listing)}
+        """Processes of the container, by their pids on this host (Podman: in the container)."""
+        return {pid: command for pid, _, command in self._listing()}
 
     def inside(self, text: str) -> list[int]:
-        """Host pids of the container's processes with `text` in their command line."""
+        """Pids of the container's processes with `text` in their command line."""
         return [pid for pid, command in self.processes().items() if text in command]
 
     def agents(self) -> list[int]:
         """The agents: children of a process outside the container, so not the keepers that left them."""
-        found = []
-        for pid in self.inside(" -I -S -u -c "):
-            with contextlib.suppress(OSError, StopIteration):
-                fields = Path(f"/proc/{pid}/status").read_text().splitlines()
-                parent = next(int(line.split()[1]) for line in fields if line.startswith("PPid:"))
-                if parent not in self.processes():
-                    found.append(pid)
-        return found
+        listing = self._listing()
+        pids = {pid for pid, _, _ in listing}
+        return [pid for pid, parent, command in listing if " -I -S -u -c " in command and parent not in pids]
+
+    def _listing(self) -> list[tuple[int, int, str]]:
+        """Pid, parent's pid and command; all three as seen from one namespace, whichever the engine takes."""
+        lines = self.docker("top", self.container(), "-eo", "pid,ppid,args").splitlines()[1:]
+        return [(int(pid), int(parent), command) for pid, parent, command in (line.split(None, 2) for line in lines)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
