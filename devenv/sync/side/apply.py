@@ -13,7 +13,7 @@ import stat
 import time
 
 from . import renaming
-from .stage import Stage
+from .stage import Stage, mark, mode_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Applier:
         trash that takes what goes."""
         steps = list(steps)
         self._each = len(steps) <= _FEW
-        made = {}  # type: dict[int, str]
+        made = {}  # type: dict[int, tuple[str, bytes]]
         results = [""] * len(steps)
         uses = {}  # type: dict[bytes, int]
         leaving = {}  # type: dict[bytes, str]
@@ -171,7 +171,7 @@ class Applier:
                 if results[at]:
                     continue
                 try:
-                    self._step(step, made.pop(at, ""))
+                    self._step(step, *made.pop(at, ("", b"")))
                 except Meanwhile:
                     results[at] = CHANGED
                 except OSError as error:
@@ -180,7 +180,7 @@ class Applier:
                 renaming.flush(self._root)
         finally:
             self._leave()
-            for name in made.values():
+            for name, _ in made.values():
                 self._unlink(name)
             os.close(trash)
             os.close(self._trash)
@@ -192,11 +192,10 @@ class Applier:
         _, before, after = step
         return before is not None and after is not None and before[0] == after[0] == "f" and before[1] == after[1]
 
-    def _step(self, step: "Step", made: str) -> None:
+    def _step(self, step: "Step", made: str, looks: bytes) -> None:
         path, before, after = step
         try:
             folder, name = self._place(path)
-            info = os.lstat(made, dir_fd=self._stage) if made else None
             if self._mode_alone(step):
                 self._mode(folder, name, path, step)
             elif after is None:
@@ -210,8 +209,8 @@ class Applier:
             self._settled(folder)
             if before is None:
                 made = ""  # it has another name now
-            if info is not None and after is not None and after[0] == "f":
-                self._tell(folder, name, path, info, after[1])
+            if looks and after is not None:
+                self._tell(folder, name, path, looks, after[1])
         except FileExistsError:
             raise Meanwhile() from None
         finally:
@@ -224,11 +223,13 @@ class Applier:
         if self._each:
             os.fsync(folder)
 
-    def _tell(self, folder: int, name: str, path: str, info: os.stat_result, digest: bytes) -> None:
+    def _tell(self, folder: int, name: str, path: str, looks: bytes, digest: bytes) -> None:
         """Nobody has to read what was written here, if it is still that."""
+        if self._told is None:
+            return
         try:
             now = os.lstat(name, dir_fd=folder)
-            if self._told is not None and self._same(now, info):
+            if mark(now) == looks:
                 self._told(path, now, digest)
         except OSError:
             pass  # gone again: the next scan tells
@@ -286,9 +287,10 @@ class Applier:
         finally:
             os.close(folder)
 
-    def _make(self, step: "Step", alone: bool) -> str:
-        """A new file or link in the staging folder, under a name of its own. Where it replaces a file, its time is now,
-        and of another second if the size is the same: that is how bytecode and make know old from new.
+    def _make(self, step: "Step", alone: bool) -> "tuple[str, bytes]":
+        """A new file or link in the staging folder, under a name of its own, and what a file looks like there. Where it
+        replaces a file, its time is now, and of another second if the size is the same: that is how bytecode and make
+        know old from new.
 
         `alone`: no other step needs the content, so that one which was verified here is moved and not copied.
         """
@@ -299,25 +301,31 @@ class Applier:
         made = after[1].hex() if verified and before is None else self._unused("made")
         if after[0] == "l":
             os.symlink(after[1], made, dir_fd=self._stage)
-            return made
+            return made, b""
         try:
+            looks = b""
             if verified:
                 self.contents.verified.discard(after[1])
+                looks = self.contents.marks.pop(after[1], b"")
                 if before is not None:
                     os.rename(after[1].hex(), made, src_dir_fd=self._stage, dst_dir_fd=self._stage)
             else:
                 self._written(after[1], made)
+            looks = looks or mark(os.lstat(made, dir_fd=self._stage))
             mode = (0o777 if after[2] else 0o666) & ~self._umask
-            if stat.S_IMODE(os.lstat(made, dir_fd=self._stage).st_mode) != mode:
+            is_new = before is None and mode_of(looks) == mode
+            if mode_of(looks) != mode:
                 os.chmod(made, mode, dir_fd=self._stage)
             if before is not None:
                 self._now(made, self._seen(path))
+            if not is_new:
+                looks = mark(os.lstat(made, dir_fd=self._stage))
             if self._each:
                 self._durable(made)
         except BaseException:
             self._unlink(made)
             raise
-        return made
+        return made, looks
 
     def _unused(self, what: str) -> str:
         """A name in the staging folder. Another process that had the same number may have left something there."""

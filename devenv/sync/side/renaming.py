@@ -22,11 +22,14 @@ def _find() -> "Any":
     library = ctypes.CDLL(None, use_errno=True)
     number = _NUMBERS.get(platform.machine())
     function = getattr(library, "renameat2", None)
+    types = [ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint]  # type: list[Any]
     if function is not None:
+        function.argtypes = types
         return function
     if number is None or not hasattr(library, "syscall"):
         return None
-    return lambda *args: library.syscall(ctypes.c_long(number), *args)
+    library.syscall.argtypes = [ctypes.c_long] + types
+    return lambda *args: library.syscall(number, *args)
 
 
 _renameat2 = _find()
@@ -35,14 +38,7 @@ _renameat2 = _find()
 def _call(old_folder: int, old: str, new_folder: int, new: str, flags: int) -> None:
     if _renameat2 is None:
         raise Unsupported(errno.ENOSYS, "renameat2")
-    done = _renameat2(
-        ctypes.c_int(old_folder),
-        ctypes.c_char_p(os.fsencode(old)),
-        ctypes.c_int(new_folder),
-        ctypes.c_char_p(os.fsencode(new)),
-        ctypes.c_uint(flags),
-    )
-    if done != 0:
+    if _renameat2(old_folder, os.fsencode(old), new_folder, os.fsencode(new), flags) != 0:
         number = ctypes.get_errno()
         kind = Unsupported if number in _MISSING else OSError
         raise kind(number, os.strerror(number), new)

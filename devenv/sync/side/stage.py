@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,17 +13,30 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _MORE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+_MARK = struct.Struct("<QQQqI")
+
+
+def mark(info: os.stat_result) -> bytes:
+    """Another one: it is another file, or somebody wrote to it. Being moved does not change it."""
+    return _MARK.pack(info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_mode)
+
+
+def mode_of(mark: bytes) -> int:
+    return stat.S_IMODE(_MARK.unpack(mark)[4])
 
 
 class Stage:
     """`folder` is a descriptor that stays the caller's, of a folder that nobody else may enter; `mode` is that of new
-    files. `verified` are the contents that this process has written and checked itself."""
+    files. `verified` are the contents that this process has written and checked itself; `marks` are what their files
+    looked like then, as far as it is known: one look less for each."""
 
     def __init__(self, folder: int, algorithm: str = "sha256", mode: int = 0o600) -> None:
         self.folder = folder
         self.algorithm = algorithm
         self.mode = mode
         self.verified = set()  # type: set[bytes]
+        self.marks = {}  # type: dict[bytes, bytes]
+        self._hash = getattr(hashlib, algorithm)
 
     def has(self, digest: bytes) -> bool:
         return self._size(digest.hex()) >= 0
@@ -38,15 +52,16 @@ class Stage:
             return -1
         return info.st_size if stat.S_ISREG(info.st_mode) else -1
 
-    def keep(self, digest: bytes, data: bytes) -> bool:
+    def keep(self, digest: bytes, data: "bytes | memoryview") -> bool:
         """A whole content at once. False: it is not what its digest says, and nothing is kept."""
-        if hashlib.new(self.algorithm, data).digest() != digest:
+        if self._hash(data).digest() != digest:
             return False
         number = os.open(digest.hex(), _NEW, self.mode, dir_fd=self.folder)
         try:
             written = os.write(number, data)
             while written < len(data):
                 written += os.write(number, memoryview(data)[written:])
+            self.marks[digest] = mark(os.fstat(number))
         except BaseException:
             os.close(number)
             self.drop(digest)
@@ -74,6 +89,7 @@ class Stage:
             except OSError:
                 pass
         self.verified.discard(digest)
+        self.marks.pop(digest, None)
 
 
 class Part:

@@ -193,9 +193,23 @@ def test_what_was_written_here_is_not_read_again(root: pathlib.Path, place: Plac
         assert coming.applier.contents.keep(f(b"new")[1], b"new")  # type: ignore[arg-type]
         staged = root / ".devenv" / "stage" / f(b"new")[1].hex()  # type: ignore[attr-defined]
         os.utime(staged, (1_000_000, 1_000_000))  # as if it had waited for others
+        coming.applier.contents.marks.clear()
         assert place.apply(steps, "c", coming) == [""]
     tree = place.scan({""})
     assert tree is not None and (tree[1]["new"], place.scanner.hashed) == (f(b"new"), 0)
+
+
+def test_what_was_written_to_in_the_stage_is_read_again(root: pathlib.Path, place: Place) -> None:
+    place.scan(None)
+    steps = [("new", None, f(b"new"))]
+    with place.receive(steps) as coming:
+        assert coming.applier.contents.keep(f(b"new")[1], b"new")  # type: ignore[arg-type]
+        staged = root / ".devenv" / "stage" / f(b"new")[1].hex()  # type: ignore[attr-defined]
+        staged.write_text("her")
+        os.utime(staged, (1_000_000, 1_000_000))
+        assert place.apply(steps, "c", coming) == [""]
+    tree = place.scan({""})
+    assert tree is not None and (tree[1]["new"], place.scanner.hashed) == (f(b"her"), 1)
 
 
 def test_our_folder_is_nothing_that_git_sees(root: pathlib.Path, place: Place) -> None:
