@@ -72,7 +72,7 @@ if [ "$mode" = all ] || [ "$mode" = quick ]; then
   check "format" "$python" -m ruff format --check .
   check "lint" "$python" -m ruff check .
   check "types" "$python" -m mypy
-  check "types of the test kit" "$python" -m mypy --explicit-package-bases tests/kit tests/conftest.py
+  check "types of the test kit" "$python" -m mypy --explicit-package-bases tests/kit tests/conftest.py tests/unit/sync/simulator
   rig_rc=0
   [ -z "$rig_pid" ] || wait "$rig_pid" || rig_rc=$?
   cat "$rig_log" >&2
@@ -95,7 +95,7 @@ case "$mode" in
     "$python" -m pytest -n 3 --dist loadfile --reruns 2 -r aR \
       tests/unit tests/contract tests/integration tests/e2e || rc=$?
     ;;
-  quick) "$python" -m pytest -n 2 --dist loadfile tests/unit tests/contract || rc=$? ;;
+  quick) DEVENV_SCHEDULES=${DEVENV_SCHEDULES:-10000} "$python" -m pytest -n 2 --dist loadfile tests/unit tests/contract || rc=$? ;;
   benchmarks) "$python" -m tests.benchmarks || rc=$? ;;
   words) "$python" -m pytest "${words[@]}" || rc=$? ;;
 esac

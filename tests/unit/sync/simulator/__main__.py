@@ -6,8 +6,7 @@ import argparse
 import sys
 import time
 
-from tests.unit.sync.simulator.runner import run, shortest
-from tests.unit.sync.simulator.schedule import schedule
+from tests.unit.sync.simulator.runner import first_failure, shortest
 
 
 def main() -> int:
@@ -16,11 +15,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="the first one")
     asked = parser.parse_args()
     began = time.process_time()
-    for seed in range(asked.seed, asked.seed + asked.schedules):
-        one = schedule(seed)
-        if (failed := run(one)) is not None:
-            print(f"seed {seed} fails\n{shortest(failed)}")
-            return 1
+    failed = first_failure(range(asked.seed, asked.seed + asked.schedules))
+    if failed is not None:
+        print(f"seed {failed.schedule.seed} fails\n{shortest(failed)}")
+        return 1
     took = time.process_time() - began
     print(f"{asked.schedules} schedules, {1000 * took / max(1, asked.schedules):.2f} ms of a core each")
     return 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import heapq
 import os
 import stat
-from collections.abc import Iterator
 
 OWN = ".devenv"
 TICK = 4_000_000  # nanoseconds: Linux stamps files with a clock that stands still in between
@@ -20,19 +20,23 @@ class Violation(BaseException):
     """The engine did what it must never do. No handler of the engine's own may swallow it."""
 
 
+_SAID = {number: os.strerror(number) for number in errno.errorcode}
+
+
 def error(number: int, path: object = None) -> OSError:
-    return OSError(number, os.strerror(number), path)
+    return OSError(number, _SAID[number], path)
 
 
 class Inode:
     __slots__ = (
-        *("ctime", "data", "denied", "entries", "kept", "kind", "links"),
+        *("ctime", "data", "denied", "entries", "is_folder", "kept", "kind", "links"),
         *("mode", "mtime", "name", "number", "parent", "was"),
     )
 
     def __init__(self, number: int, kind: int, mode: int) -> None:
         self.number = number
         self.kind = kind  # S_IFREG and the like
+        self.is_folder = kind == stat.S_IFDIR
         self.mode = mode
         self.data = b""  # of a file; a link's target
         self.entries: dict[str, Inode] = {}
@@ -43,10 +47,6 @@ class Inode:
         self.denied = False
         self.was = ""  # the path from which the engine took it
         self.kept = False  # a person wrote it, or it outlived a cycle at its place: the engine may not destroy it
-
-    @property
-    def is_folder(self) -> bool:
-        return self.kind == stat.S_IFDIR
 
 
 @dataclasses.dataclass(slots=True)
@@ -90,6 +90,7 @@ class Disk:
         self.untouchable = False
         self.taken: set[str] = set()  # paths from which people took something, in this cycle
         self.steps: list[str] = []  # paths that the engine changed, in this cycle
+        self._seen: list[tuple[str, Inode]] | None = None  # what a person sees, until a name comes or goes
 
     def born(self, kind: int, mode: int) -> Inode:
         """Numbers of files that are gone are used again, as real file systems do."""
@@ -105,24 +106,33 @@ class Disk:
 
     def path(self, inode: Inode) -> str | None:
         """Below the root; None for what is not there any more."""
-        names = []
-        while inode is not self.root:
-            names.append(inode.name)
-            if inode.parent is None:
+        root = self.root
+        if inode is root:
+            return ""
+        path, at = inode.name, inode.parent
+        while at is not root:
+            if at is None:
                 return None
-            inode = inode.parent
-        return "/".join(reversed(names))
+            path, at = f"{at.name}/{path}", at.parent
+        return path
 
-    def walk(self, inode: Inode | None = None, path: str = "") -> Iterator[tuple[str, Inode]]:
+    def moved(self) -> None:
+        """A name came or went, or is another file's."""
+        self._seen = None
+
+    def walk(self, inode: Inode | None = None, path: str = "") -> list[tuple[str, Inode]]:
         """What a person sees: everything but our own folder."""
-        inode = inode or self.root
-        for name, child in inode.entries.items():
-            below = f"{path}/{name}" if path else name
-            if below == OWN:
-                continue
-            yield below, child
-            if child.is_folder:
-                yield from self.walk(child, below)
+        found: list[tuple[str, Inode]] = []
+        if inode is not None:
+            _below(inode, path, found)
+            return found
+        if self._seen is None:
+            _below(self.root, "", found)
+            self._seen = found
+        return self._seen
+
+    def files(self) -> list[tuple[str, Inode]]:
+        return [(path, inode) for path, inode in self.walk() if inode.kind == stat.S_IFREG]
 
     def at(self, path: str) -> Inode | None:
         """The file that people see there."""
@@ -158,3 +168,12 @@ class Disk:
         path = self.path(folder)
         if path is not None and not path.startswith(OWN):
             self.touched.add(path)
+
+
+def _below(inode: Inode, path: str, found: list[tuple[str, Inode]]) -> None:
+    for name, child in inode.entries.items():
+        below = f"{path}/{name}" if path else name
+        if below != OWN:
+            found.append((below, child))
+            if child.is_folder:
+                _below(child, below, found)

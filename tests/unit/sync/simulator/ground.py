@@ -7,14 +7,25 @@ side never had like that, an agreement on what a loss of power would undo.
 from __future__ import annotations
 
 import errno
+import functools
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from tests.unit.sync.simulator.disks import OWN, TICK, Crash, Disk, Info, Inode, Violation, error
 from tests.unit.sync.simulator.opened import Handle
 
 _CALL = 20_000  # nanoseconds
+
+
+@functools.lru_cache(maxsize=4096)
+def _parts(path: str) -> tuple[str, tuple[str, ...], str]:
+    """(side, or "" where the path begins at a folder that is open, the folders on the way, the name)"""
+    if path[0] != "/":
+        *names, name = path.split("/")
+        return "", tuple(names), name
+    _, side, *names = path.split("/")
+    return side, tuple(names[:-1]), names[-1] if names else ""
 
 
 class Ground:
@@ -78,6 +89,7 @@ class Ground:
 
     def link(self, disk: Disk, folder: Inode, name: str, inode: Inode) -> None:
         folder.entries[name] = inode
+        disk.moved()
         inode.parent, inode.name = folder, name
         inode.links += 1
         folder.mtime = folder.ctime = inode.ctime = self.stamp(disk)
@@ -86,6 +98,7 @@ class Ground:
 
     def unlink_entry(self, disk: Disk, folder: Inode, name: str) -> Inode:
         inode = folder.entries.pop(name)
+        disk.moved()
         inode.links -= 1
         if inode.parent is folder and inode.name == name:
             inode.parent = None
@@ -103,28 +116,22 @@ class Ground:
     def _place(self, path: str, dir_fd: int | None, call: str) -> tuple[Disk, Inode, str]:
         """(disk, folder, name); the name is "" for the start itself."""
         self._about = path, dir_fd
-        if dir_fd is not None and path[0] != "/":
+        start, names, name = _parts(path)
+        if dir_fd is not None and not start:
             handle = self.fds[dir_fd]
             disk, at = handle.disk, handle.inode
             self.enter(disk, call)
-            if "/" not in path:
-                return disk, at, path
-            names = path.split("/")
         else:
-            _, side, *names = path.split("/")
-            if side not in self.disks:
+            if start not in self.disks:
                 raise AssertionError(f"{path} is outside of both roots")
-            disk = self.disks[side]
+            disk = self.disks[start]
             self.enter(disk, call)
             if disk.absent:
                 raise error(errno.ENOENT, path)
             at = disk.root
-            if not names:
-                return disk, at, ""
-        name = names.pop()
         return disk, self._down(disk, at, names) if names else at, name
 
-    def _down(self, disk: Disk, at: Inode, names: list[str], depth: int = 0) -> Inode:
+    def _down(self, disk: Disk, at: Inode, names: Iterable[str], depth: int = 0) -> Inode:
         for name in names:
             if at.denied:
                 raise error(errno.EACCES)

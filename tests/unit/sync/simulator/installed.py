@@ -12,24 +12,47 @@ from typing import Any
 from devenv.sync import endpoint
 from devenv.sync.core import guards
 from devenv.sync.side import apply, memory, pack, place, renaming, scan, stage, trash
+from tests.unit.sync.simulator.driven import at_once, in_turn
 from tests.unit.sync.simulator.kernel import Kernel, as_os
-from tests.unit.sync.simulator.loop import at_once
 
 _MODULES = (apply, memory, pack, place, renaming, scan, stage, trash)
 _FEW = 4  # deletions that nobody is asked about: there are only some ten files
 
 
-@contextlib.contextmanager
-def install(kernel: Kernel) -> Iterator[None]:
-    """Not for two threads at once."""
-    there = as_os(kernel)
-    clock = SimpleNamespace(time=kernel.time, monotonic=kernel.time)
+class _Installed:
+    """What the modules see while `simulated` lasts. One kernel follows the other in it: the objects stay the same, as
+    Python forgets what it knows of a module's code whenever a name comes or goes there."""
 
-    def call(old_folder: int, old: str, new_folder: int, new: str, flags: int) -> None:
-        if not kernel.exchanges:
+    def __init__(self) -> None:
+        self.lasts = False
+        self.os = SimpleNamespace()
+        self.clock = SimpleNamespace()
+        self.kernel: Kernel | None = None
+
+    def use(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.os.__dict__.update(as_os(kernel).__dict__)
+        self.clock.time = self.clock.monotonic = kernel.time
+        renaming.flush = kernel.flush
+        for module in _MODULES:
+            module.open = kernel.fopen  # type: ignore[attr-defined]
+
+    def renameat2(self, old_folder: int, old: str, new_folder: int, new: str, flags: int) -> None:
+        assert self.kernel is not None
+        if not self.kernel.exchanges:
             raise renaming.Unsupported(errno.ENOSYS, "renameat2")
-        kernel.renameat2(old_folder, old, new_folder, new, flags)
+        self.kernel.renameat2(old_folder, old, new_folder, new, flags)
 
+
+_INSTALLED = _Installed()
+
+
+@contextlib.contextmanager
+def simulated() -> Iterator[None]:
+    """Around many schedules, of which each is short. Not for two threads at once."""
+    if _INSTALLED.lasts:
+        yield
+        return
     saved: list[tuple[Any, str, Any]] = []
 
     def put(owner: Any, name: str, value: Any) -> None:
@@ -37,20 +60,34 @@ def install(kernel: Kernel) -> Iterator[None]:
         setattr(owner, name, value)
 
     for module in _MODULES:
-        put(module, "os", there)
-        put(module, "open", kernel.fopen)
+        put(module, "os", _INSTALLED.os)
+        put(module, "open", None)
         if "time" in module.__dict__:
-            put(module, "time", clock)
-    put(renaming, "_call", call)
-    put(renaming, "flush", kernel.flush)
+            put(module, "time", _INSTALLED.clock)
+    put(renaming, "_call", _INSTALLED.renameat2)
+    put(renaming, "flush", None)
     put(asyncio, "to_thread", at_once)
+    put(asyncio, "gather", in_turn)
     put(endpoint, "_to_its_end", at_once)
     put(guards, "FEW_DELETIONS", _FEW)
+    _INSTALLED.lasts = True
     try:
         yield
     finally:
+        _INSTALLED.lasts = False
+        _INSTALLED.kernel = None
+        _INSTALLED.os.__dict__.clear()
+        _INSTALLED.clock.__dict__.clear()
         for owner, name, value in reversed(saved):
             if value is None:
                 delattr(owner, name)
             else:
                 setattr(owner, name, value)
+
+
+@contextlib.contextmanager
+def install(kernel: Kernel) -> Iterator[None]:
+    """This is the kernel until the next one is installed."""
+    with simulated():
+        _INSTALLED.use(kernel)
+        yield

@@ -238,6 +238,7 @@ class Kernel(Ground):
         for place, at, leaves in ((source, name, inode), (folder, new, theirs)):
             self._changes(disk, place, at, leaves)
         source.entries[name], folder.entries[new] = theirs, inode
+        disk.moved()
         inode.parent, inode.name, theirs.parent, theirs.name = folder, new, source, name
         for each in (source, folder):
             each.mtime = each.ctime = self.stamp(disk)
@@ -362,20 +363,22 @@ _FLAGS = {
 }
 
 
+_SAME = {name: getattr(os, name) for name in dir(os) if name.startswith(("O_", "SEEK_"))}
+_PURE = {name: getattr(os, name) for name in ("strerror", "fsencode", "fsdecode", "getpid", "sep", "fspath")}
+_CALLS = (
+    *("lstat", "stat", "readlink", "scandir", "listdir", "open", "close", "dup", "fstat", "read", "lseek", "write"),
+    *("mkdir", "symlink", "unlink", "remove", "rmdir", "rename", "replace", "chmod", "fchmod", "utime", "fsync"),
+    *("fdatasync", "statvfs", "walk", "getxattr", "setxattr"),
+)
+
+
 def as_os(kernel: Kernel) -> SimpleNamespace:
     """In the place of the module `os`: what is not here is not simulated, and says so."""
-    same = {name: getattr(os, name) for name in dir(os) if name.startswith(("O_", "SEEK_"))}
-    pure = {name: getattr(os, name) for name in ("strerror", "fsencode", "fsdecode", "getpid", "sep", "fspath")}
-    calls = (
-        *("lstat", "stat", "readlink", "scandir", "listdir", "open", "close", "dup", "fstat", "read", "lseek", "write"),
-        *("mkdir", "symlink", "unlink", "remove", "rmdir", "rename", "replace", "chmod", "fchmod", "utime", "fsync"),
-        *("fdatasync", "statvfs", "walk", "getxattr", "setxattr"),
-    )
     path = SimpleNamespace(join=os.path.join, isdir=kernel.isdir, relpath=os.path.relpath)
     return SimpleNamespace(
-        **same,
-        **pure,
-        **{name: getattr(kernel, name) for name in calls},
+        **_SAME,
+        **_PURE,
+        **{name: getattr(kernel, name) for name in _CALLS},
         link=kernel.link_,
         path=path,
         urandom=_Word(),

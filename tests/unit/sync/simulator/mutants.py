@@ -9,8 +9,11 @@ from typing import Any
 from unittest import mock
 
 from devenv.sync import session
+from devenv.sync.core.agreed import agreed
+from devenv.sync.core.changes import applied_where_it_fits
 from devenv.sync.core.entries import Kind, Tree, children_of, folder, is_folder, tracked_part
 from devenv.sync.core.guards import Replica, Side
+from devenv.sync.core.merge import merge as merging
 from devenv.sync.endpoint import LocalEndpoint
 from devenv.sync.side import apply, renaming
 from devenv.sync.side.apply import Applier
@@ -19,18 +22,19 @@ from devenv.sync.side.scan import Scanner
 from devenv.sync.side.stage import Part, Stage
 from devenv.sync.store import Ancestor
 
-Patch = Callable[[contextlib.ExitStack], None]
-MUTANTS: dict[str, Patch] = {}
+MUTANTS: dict[str, Callable[[], list[Any]]] = {}  # what to put, and where
+_engine: Any = apply  # whose `os` is the simulator's
 
 
 def _mutant(make: Callable[[], list[Any]]) -> None:
-    MUTANTS[make.__name__] = lambda stack: [stack.enter_context(patch) for patch in make()] and None  # type: ignore[func-returns-value]
+    MUTANTS[make.__name__] = make
 
 
 @contextlib.contextmanager
 def mutated(name: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        MUTANTS[name](stack)
+        for patch in MUTANTS[name]():
+            stack.enter_context(patch)
         yield
 
 
@@ -40,7 +44,7 @@ def _put(owner: Any, name: str, value: Any) -> Any:
 
 def _look(self: Applier, directory: int, name: str, path: str, before: Any) -> Any:
     try:
-        return apply.os.lstat(name, dir_fd=directory)
+        return _engine.os.lstat(name, dir_fd=directory)
     except FileNotFoundError:
         raise apply.Meanwhile from None
 
@@ -68,7 +72,7 @@ def what_was_exchanged_stays_so() -> list[Any]:
 def files_are_overwritten() -> list[Any]:
     def replace(self: Applier, directory: int, name: str, path: str, before: Any, made: str) -> None:
         self._expected(directory, name, path, before)
-        apply.os.rename(made, name, src_dir_fd=self._stage, dst_dir_fd=directory)
+        _engine.os.rename(made, name, src_dir_fd=self._stage, dst_dir_fd=directory)
 
     return [_put(Applier, "_replace", replace)]
 
@@ -76,21 +80,21 @@ def files_are_overwritten() -> list[Any]:
 @_mutant
 def files_that_appear_are_overwritten() -> list[Any]:
     def move(old_folder: int, old: str, new_folder: int, new: str) -> None:
-        renaming.os.rename(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+        _engine.os.rename(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
 
     return [_put(renaming, "move", move)]
 
 
 @_mutant
 def nothing_goes_to_the_trash() -> list[Any]:
-    return [_put(Applier, "_away", lambda self, directory, name, path: apply.os.unlink(name, dir_fd=directory))]
+    return [_put(Applier, "_away", lambda self, directory, name, path: _engine.os.unlink(name, dir_fd=directory))]
 
 
 @_mutant
 def what_a_crash_left_is_swept_away() -> list[Any]:
     return [
         _put(Place, "_recover", lambda self: None),
-        _put(Applier, "recover", lambda self: [self._unlink(name) for name in apply.os.listdir(self._stage)]),
+        _put(Applier, "recover", lambda self: [self._unlink(name) for name in _engine.os.listdir(self._stage)]),
     ]
 
 
@@ -110,7 +114,7 @@ def it_is_agreed_before_it_is_done() -> list[Any]:
     real = session.Session._make
 
     async def make(self: session.Session, side: Side, todo: Any, name: str) -> Any:
-        aim = tracked_part(session.applied_where_it_fits(self._trees[side], todo))
+        aim = tracked_part(applied_where_it_fits(self._trees[side], todo))
         replicas = [self._replicas[each] for each in Side]
         await self._save(Ancestor(aim, *replicas))
         return await real(self, side, todo, name)
@@ -131,7 +135,7 @@ def what_failed_counts_as_done() -> list[Any]:
 
 @_mutant
 def without_an_ancestor_the_host_is_right() -> list[Any]:
-    real = session.merge
+    real = merging
 
     def merge(ancestor: Tree, host: Tree, container: Tree, *more: Any) -> Any:
         return real(tracked_part(container) if ancestor is None else ancestor, host, container, *more)
@@ -175,7 +179,7 @@ def words_are_given_after_the_look() -> list[Any]:
         for side, end in self._sides.items():
             if not now[side].word:
                 now[side] = self._replicas[side] = await end.replica(new=True)
-        tree = session.agreed(old.tree, host, container, self._quiet)
+        tree = agreed(old.tree, host, container, self._quiet)
         if (new := Ancestor(tree, now[Side.HOST], now[Side.CONTAINER])) != old:
             await self._save(new)
 
@@ -203,7 +207,7 @@ def what_arrives_is_not_verified() -> list[Any]:
     def done(self: Part) -> bool:
         self._file.close()
         name = self._digest.hex()
-        apply.os.rename(self._name, name, src_dir_fd=self._stage.folder, dst_dir_fd=self._stage.folder)
+        _engine.os.rename(self._name, name, src_dir_fd=self._stage.folder, dst_dir_fd=self._stage.folder)
         self._stage.verified.add(self._digest)
         return True
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from tests.unit.sync.simulator.disks import Violation
+from tests.unit.sync.simulator.installed import simulated
 from tests.unit.sync.simulator.schedule import Schedule, schedule
 from tests.unit.sync.simulator.world import World
+
+_TOGETHER = 200  # schedules after which what they left is collected
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,18 +39,39 @@ def run(one: Schedule) -> Failed | None:
 
 def shortest(failed: Failed, again: Callable[[Schedule], Failed | None] = run) -> Failed:
     """Without all that the failure can do without."""
-    smaller = True
-    while smaller:
-        smaller = False
-        for at in reversed(range(len(failed.schedule.items))):
-            found = again(failed.schedule.without(at))
-            if found is not None:
-                failed, smaller = found, True
-    return failed
+    with simulated():
+        smaller = True
+        while smaller:
+            smaller = False
+            for at in reversed(range(len(failed.schedule.items))):
+                found = again(failed.schedule.without(at))
+                if found is not None:
+                    failed, smaller = found, True
+        return failed
+
+
+@contextlib.contextmanager
+def _collected_by_hand() -> Iterator[None]:
+    """Folders know what they hold, and files where they are: without this Python looks through all of it again and
+    again while it is in use."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def first_failure(seeds: Iterable[int]) -> Failed | None:
-    for seed in seeds:
-        if (failed := run(schedule(seed))) is not None:
-            return failed
-    return None
+    with simulated(), _collected_by_hand():
+        for count, seed in enumerate(seeds):
+            if (failed := run(schedule(seed))) is not None:
+                return failed
+            if count % _TOGETHER == _TOGETHER - 1:
+                gc.collect()
+        return None

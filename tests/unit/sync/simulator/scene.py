@@ -10,9 +10,9 @@ import stat
 
 from devenv.sync.session import Report, Session
 from tests.unit.sync.simulator.disks import OWN, Crash, Disk
+from tests.unit.sync.simulator.driven import driven
 from tests.unit.sync.simulator.ends import End, Link, Record
 from tests.unit.sync.simulator.kernel import Kernel
-from tests.unit.sync.simulator.loop import Loop
 from tests.unit.sync.simulator.people import Action, People
 from tests.unit.sync.simulator.schedule import PATHS, Item, Schedule
 
@@ -27,7 +27,6 @@ class Scene:
         self.people = People(self.kernel)
         self.links = {name: Link(schedule.pieces) for name in self.disks}
         self.story: list[str] = []
-        self.loop = Loop()
         self.record = Record(self._before_save, lambda: self._due("saved", self.disks["host"]), self._void)
         self._armed: list[list[object]] = []  # [call, how many more, item]
         self._crashed = False
@@ -174,7 +173,7 @@ class Scene:
         if not inside:
             for end in self.ends.values():
                 with contextlib.suppress(Crash):
-                    self.loop.run(end.close())
+                    driven(end.close())
             self._crashed = False
             self._connect(*self.disks)
 
@@ -199,6 +198,7 @@ class Scene:
         disk.taken.update(path for path, _ in disk.walk())
         disk.root = disk.born(stat.S_IFDIR, 0o755)
         disk.root.links = 1
+        disk.moved()
         disk.undurable.clear()
         self._void_soon(inside)
         if disk.attributes is not None:

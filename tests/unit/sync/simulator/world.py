@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
 
 from devenv.errors import LinkError
 from devenv.sync.core import guards
@@ -14,6 +13,7 @@ from devenv.sync.endpoint import Hints
 from devenv.sync.session import Report
 from devenv.sync.side.apply import MOVING
 from tests.unit.sync.simulator.disks import Crash, Disk, Inode, Violation
+from tests.unit.sync.simulator.driven import driven
 from tests.unit.sync.simulator.ends import End
 from tests.unit.sync.simulator.installed import install
 from tests.unit.sync.simulator.scene import Scene
@@ -36,27 +36,25 @@ class World(Scene):
             return Hints(frozenset(), False)
         return heard
 
-    def _files(self, disk: Disk) -> Iterator[tuple[str, Inode]]:
-        return ((path, inode) for path, inode in disk.walk() if inode.kind == stat.S_IFREG)
-
     def cycle(self, how: str, allow: bool = False) -> Report | None:
         """None where it came to no end."""
         self.kernel.now += _GAP
-        before = {disk: [path for path, _ in self._files(disk)] for disk in self.disks.values()}
+        before = {disk: disk.files() for disk in self.disks.values()}
         for disk in self.disks.values():
             disk.taken.clear()
             disk.cycle += 1
-        agreed = self.record.tree
         renewed = self._renewed
+        must_halt = self._must_halt
         # Where the container's folder is new nothing can be deleted, and nobody is asked.
-        must_halt = {} if count_files(agreed) < 2 or self.halted or self._renewed else self._must_halt
+        if must_halt and (count_files(self.record.tree) < 2 or self.halted or self._renewed):
+            must_halt = {}
         if self.halted is not None or self._everything:
             how = "none"  # as a pair does it after a halt, and with new rules
         self._everything = False
         hints = {name: self._hints(end, how) for name, end in self.ends.items()}
         self.kernel.cycling = True
         try:
-            report = self.loop.run(self.session.cycle(hints["host"], hints["container"], allow_deletions=allow))
+            report = driven(self.session.cycle(hints["host"], hints["container"], allow_deletions=allow))
         except BaseException as error:  # a whole group of them, mostly
             self._failed(error)
             return None
@@ -90,7 +88,7 @@ class World(Scene):
 
     def _end(self) -> None:
         for disk in self.disks.values():
-            for _, inode in self._files(disk):
+            for _, inode in disk.files():
                 inode.kept = True
             disk.steps.clear()
         if self._voids:
@@ -101,7 +99,7 @@ class World(Scene):
         if self.kernel.violated:
             raise Violation(self.kernel.violated[0])
 
-    def _look(self, report: Report, before: dict[Disk, list[str]], allow: bool) -> None:
+    def _look(self, report: Report, before: dict[Disk, list[tuple[str, Inode]]], allow: bool) -> None:
         said = (
             f"halted: {report.halted.why.value}"
             if report.halted
@@ -117,7 +115,9 @@ class World(Scene):
         for disk in self.disks.values():
             if report.halted is not None and disk.steps:
                 self.kernel.forbid(f"{disk.name}: {disk.steps[0]} was changed although it halted")
-            gone = set(before[disk]) - {path for path, _ in disk.walk()} - disk.taken
+            if not disk.steps:
+                continue  # what people did is theirs
+            gone = {path for path, _ in before[disk]} - {path for path, _ in disk.walk()} - disk.taken
             if not allow and len(gone) > max(guards.FEW_DELETIONS, guards.MANY_DELETIONS * len(before[disk]) + 1):
                 self.kernel.forbid(f"{disk.name}: {len(gone)} files went, and nobody was asked")
         self._end()
@@ -161,7 +161,7 @@ class World(Scene):
             case Halt.REPLICA | Halt.EMPTIED:
                 self._say("  forget")
                 try:
-                    self.loop.run(self.session.forget())
+                    driven(self.session.forget())
                     self._void()
                 except (OSError, Crash) as error:
                     self._failed(error)
