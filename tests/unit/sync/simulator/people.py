@@ -123,7 +123,7 @@ class People:
     def late(self, disk: Disk, action: Action) -> bool:
         """By a descriptor that was opened long ago, wherever the file is by now."""
         inode = self._open.pop(disk.name, None)
-        if inode is None or inode.links == 0:
+        if inode is None or inode.parent is None:
             return False
         self._write(disk, inode, action.text)
         return True
@@ -131,7 +131,11 @@ class People:
     def _lose(self, disk: Disk, folder: Inode, name: str) -> None:
         path = disk.path(folder)
         disk.taken.add(f"{path}/{name}" if path else name)
-        self._kernel.unlink_entry(disk, folder, name)
+        inode = self._kernel.unlink_entry(disk, folder, name)
+        if inode.links:
+            inode.kept = (
+                False  # only a second name of ours is left, from a move that a crash ended: they wanted it gone
+            )
 
     def delete(self, disk: Disk, action: Action) -> bool:
         place = self._above(disk, action.path)

@@ -37,6 +37,7 @@ class Scene:
         self._renewed = False
         self._everything = False
         self._broken = False
+        self._forgotten = False  # by a person's word: what differs is a conflict then, whoever wrote it
         self._must_halt: dict[str, str] = {}  # side -> why
         self._names = 0
         self.halted: Report | None = None

@@ -163,6 +163,7 @@ class World(Scene):
                 try:
                     driven(self.session.forget())
                     self._void()
+                    self._forgotten = True
                 except (OSError, Crash) as error:
                     self._failed(error)
         return False
@@ -230,7 +231,7 @@ class World(Scene):
             if host.get(path) != container.get(path) and not any(_related(path, other) for other in odd):
                 here, there = _said(host.get(path)), _said(container.get(path))
                 self.kernel.forbid(f"{path} is {here} and {there}, and nobody says so")
-        alone = self.schedule.alone and not self._broken
+        alone = self.schedule.alone and not self._broken and not self._forgotten
         if alone and any(conflict.why is Why.BOTH_CHANGED for conflict in report.conflicts):
             self.kernel.forbid("a conflict with nobody")
 
