@@ -70,9 +70,8 @@ class Ground:
         return (self.now + disk.skew) // TICK * TICK
 
     def info(self, disk: Disk, inode: Inode) -> Info:
-        device = disk.device
         return Info(
-            device, inode.number, inode.kind | inode.mode, inode.links, len(inode.data), inode.mtime, inode.ctime
+            disk.device, inode.number, inode.kind | inode.mode, inode.links, len(inode.data), inode.mtime, inode.ctime
         )
 
     def subject(self, call: str) -> str:
@@ -115,19 +114,30 @@ class Ground:
 
     def _place(self, path: str, dir_fd: int | None, call: str) -> tuple[Disk, Inode, str]:
         """(disk, folder, name); the name is "" for the start itself."""
-        self._about = path, dir_fd
         start, names, name = _parts(path)
+        handle = None
         if dir_fd is not None and not start:
             handle = self.fds[dir_fd]
-            disk, at = handle.disk, handle.inode
-            self.enter(disk, call)
-        else:
-            if start not in self.disks:
-                raise AssertionError(f"{path} is outside of both roots")
+            disk = handle.disk
+        elif start in self.disks:
             disk = self.disks[start]
-            self.enter(disk, call)
-            if disk.absent:
-                raise error(errno.ENOENT, path)
+        else:
+            raise AssertionError(f"{path} is outside of both roots")
+        if disk.dead:  # as `enter`, without a call of its own
+            raise Crash
+        self.calls += 1
+        self.now += _CALL
+        self.at = disk
+        if self.due is not None:
+            self._about = path, dir_fd
+            self.due(call, disk)
+            if disk.dead:
+                raise Crash
+        if handle is not None:
+            at = handle.inode
+        elif disk.absent:
+            raise error(errno.ENOENT, path)
+        else:
             at = disk.root
         return disk, self._down(disk, at, names) if names else at, name
 

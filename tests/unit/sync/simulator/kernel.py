@@ -52,10 +52,13 @@ class Kernel(Ground):
 
     def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         disk, folder, name = self._place(path, dir_fd, "open")
-        inode = folder if not name else folder.entries.get(name)
-        if name and folder.denied:
+        if not name:
+            inode: Inode | None = folder
+        elif folder.denied:
             raise error(errno.EACCES, path)
-        if name and not folder.is_folder:
+        elif folder.is_folder:
+            inode = folder.entries.get(name)
+        else:
             raise error(errno.ENOTDIR, path)
         if inode is None:
             if not flags & os.O_CREAT:
@@ -67,25 +70,26 @@ class Kernel(Ground):
             disk.undurable.add(inode)
         elif flags & os.O_CREAT and flags & os.O_EXCL:
             raise error(errno.EEXIST, path)
-        if inode.kind == stat.S_IFLNK:
+        if inode.is_folder:
+            if flags & _WRITES and not inode.denied:
+                raise error(errno.EISDIR, path)
+        elif inode.kind == stat.S_IFLNK:
             if flags & os.O_DIRECTORY and flags & os.O_NOFOLLOW:
                 raise error(errno.ENOTDIR, path)
             if flags & os.O_NOFOLLOW:
                 raise error(errno.ELOOP, path)
             raise AssertionError(f"a link was opened: {path}")
-        if flags & os.O_DIRECTORY and not inode.is_folder:
+        elif flags & os.O_DIRECTORY:
             raise error(errno.ENOTDIR, path)
         if inode.denied:
             raise error(errno.EACCES, path)
-        if inode.is_folder and flags & (os.O_WRONLY | os.O_RDWR):
-            raise error(errno.EISDIR, path)
         if inode.kind == stat.S_IFIFO and not flags & os.O_NONBLOCK:
             self.forbid("a pipe was opened so that it blocks")
-        self._next += 1
-        self.fds[self._next] = Handle(disk, inode, flags)
+        self._next = number = self._next + 1
+        self.fds[number] = Handle(disk, inode, flags)
         if flags & os.O_TRUNC and inode.data:
-            self.truncate(self._next, 0)
-        return self._next
+            self.truncate(number, 0)
+        return number
 
     def close(self, number: int) -> None:
         handle = self.fds.pop(number, None)
@@ -363,6 +367,7 @@ _FLAGS = {
 }
 
 
+_WRITES = os.O_WRONLY | os.O_RDWR
 _SAME = {name: getattr(os, name) for name in dir(os) if name.startswith(("O_", "SEEK_"))}
 _PURE = {name: getattr(os, name) for name in ("strerror", "fsencode", "fsdecode", "getpid", "sep", "fspath")}
 _CALLS = (
@@ -374,7 +379,7 @@ _CALLS = (
 
 def as_os(kernel: Kernel) -> SimpleNamespace:
     """In the place of the module `os`: what is not here is not simulated, and says so."""
-    path = SimpleNamespace(join=os.path.join, isdir=kernel.isdir, relpath=os.path.relpath)
+    path = SimpleNamespace(join=_join, isdir=kernel.isdir, relpath=os.path.relpath)
     return SimpleNamespace(
         **_SAME,
         **_PURE,
@@ -383,6 +388,11 @@ def as_os(kernel: Kernel) -> SimpleNamespace:
         path=path,
         urandom=_Word(),
     )
+
+
+def _join(folder: str, *names: str) -> str:
+    """No name of the engine's begins with a slash."""
+    return "/".join((folder, *names))
 
 
 class _Word:

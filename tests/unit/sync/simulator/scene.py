@@ -17,6 +17,15 @@ from tests.unit.sync.simulator.people import Action, People
 from tests.unit.sync.simulator.schedule import PATHS, Item, Schedule
 
 
+@dataclasses.dataclass(slots=True, eq=False)
+class _Armed:
+    """What happens at a call that is still to come."""
+
+    call: str
+    count: int  # how many more
+    action: Action
+
+
 class Scene:
     def __init__(self, schedule: Schedule, host: Disk | None = None) -> None:
         self.schedule = schedule
@@ -28,7 +37,7 @@ class Scene:
         self.links = {name: Link(schedule.pieces) for name in self.disks}
         self.story: list[str] = []
         self.record = Record(self._before_save, lambda: self._due("saved", self.disks["host"]), self._void)
-        self._armed: list[list[object]] = []  # [call, how many more, item]
+        self._armed: list[_Armed] = []
         self._crashed = False
         self._unsaved = False
         self._ignored: frozenset[str] = frozenset()
@@ -94,15 +103,14 @@ class Scene:
     # what happens
 
     def _due(self, call: str, disk: Disk) -> None:
-        for waiting in list(self._armed):
-            if waiting[0] in ("", call):
-                waiting[1] -= 1  # type: ignore[operator]
-                if waiting[1] == 0:
-                    self._armed.remove(waiting)
-                    self._listen()
-                    assert isinstance(waiting[2], Item)
-                    self._say(f"    [{call} on the {disk.name}]")
-                    self._do(self._aimed(waiting[2].action, call, disk), inside=True)
+        counted = [waiting for waiting in self._armed if waiting.call == call or not waiting.call]
+        for waiting in counted:
+            waiting.count -= 1
+            if waiting.count == 0:
+                self._armed.remove(waiting)
+                self._listen()
+                self._say(f"    [{call} on the {disk.name}]")
+                self._do(self._aimed(waiting.action, call, disk), inside=True)
         if self._crashed and call == "saved":
             raise Crash
 
@@ -112,6 +120,10 @@ class Scene:
             return action
         side = action.side or disk.name
         return dataclasses.replace(action, side=side, path=self.kernel.subject(call) or PATHS[0])
+
+    def arm(self, item: Item) -> None:
+        self._armed.append(_Armed(item.call, item.count, item.action))
+        self._listen()
 
     def _listen(self) -> None:
         self.kernel.due = self._due if self._armed else None

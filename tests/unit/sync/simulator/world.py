@@ -17,7 +17,6 @@ from tests.unit.sync.simulator.driven import driven
 from tests.unit.sync.simulator.ends import End
 from tests.unit.sync.simulator.installed import install
 from tests.unit.sync.simulator.scene import Scene
-from tests.unit.sync.simulator.schedule import Item
 
 QUIET = 14  # cycles after which everything must be at rest
 _REST = 3_000_000_000  # nanoseconds between two of these
@@ -130,8 +129,7 @@ class World(Scene):
             try:
                 for item in self.schedule.items:
                     if item.count:
-                        self._armed.append([item.call, item.count, item])
-                        self._listen()
+                        self.arm(item)
                     elif item.action.what == "cycle":
                         allow = self.answer(self.halted) if self.halted is not None else False
                         self.cycle(item.action.to, allow)
@@ -173,9 +171,7 @@ class World(Scene):
         self._listen()
         self._say("  quiet")
         for waiting in armed:
-            item = waiting[2]
-            assert isinstance(item, Item)
-            self._do(self._aimed(item.action, "", self.disks["host"]))
+            self._do(self._aimed(waiting.action, "", self.disks["host"]))
             self._revive()
         self._revive()
         for name, disk in self.disks.items():
