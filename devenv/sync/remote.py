@@ -7,6 +7,8 @@ keep to the format is ended.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any, TypeVar
@@ -109,6 +111,8 @@ class RemoteEndpoint(Exchange):
             self._tree, self._base = tree, "expected"
 
     async def scan(self, dirty: Collection[str] | None = None, *, rehash: bool = False) -> Tree:
+        """Raises OSError as well where it is another folder than `replica` has told: what is there is to be recognised
+        before anything follows from it."""
         listed = None if dirty is None else sorted(dirty)
         return await self._whole(self._scan({"op": "scan", "dirty": listed, "rehash": rehash}))
 
@@ -124,8 +128,10 @@ class RemoteEndpoint(Exchange):
                 if len(packed) > _MOST_COMPRESSED:
                     raise await self._broken("a tree that is too big")
             said = await self._reply(frame)
+            known = self._replica
             self._tree = await self._checked(said, lambda said: self._heard(said, bytes(packed)))
             self._base = "last"
+            self._must_be(known)
             return self._tree
 
     def _heard(self, said: Any, packed: bytes) -> Tree:
@@ -139,6 +145,12 @@ class RemoteEndpoint(Exchange):
         if (form == "delta" and self._base == "last") or (form == "expected" and self._base == "expected"):
             return received(self._tree, told)
         raise wire.Broken("a tree that was not asked for")
+
+    def _must_be(self, known: Replica | None) -> None:
+        """One that is gone says so by its tree."""
+        now = self._replica
+        if known is not None and now is not None and now != known and now.device:
+            raise OSError(errno.ESTALE, f"in the container: {os.strerror(errno.ESTALE)}")
 
     async def replica(self, *, new: bool = False) -> Replica:
         """As it was at the last scan, where that is known."""

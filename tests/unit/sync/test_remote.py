@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import hashlib
 import itertools
 import json
@@ -343,6 +344,21 @@ async def test_contents_that_mean_harm_reach_nothing(tmp_path: pathlib.Path) -> 
     assert not (tmp_path / "root" / "a").exists()
     await end.close()
     await near.close()
+
+
+async def test_another_folder_at_the_path_is_not_taken_for_the_one_that_was_recognised(two: Two) -> None:
+    (two.host / "a").write_text("a")
+    (two.host / "b").write_text("b")
+    await two.cycle()
+    two.container.rename(two.base / "before")
+    two.container.mkdir()
+    (two.container / "a").write_text("other")
+    with pytest.raises(OSError, match="in the container") as raised:
+        await two.cycle(full=True)
+    assert raised.value.errno == errno.ESTALE
+    report = await two.cycle(full=True)
+    assert [conflict.path for conflict in report.conflicts] == ["a"]
+    assert (two.host / "b").read_text() == (two.container / "b").read_text() == "b"
 
 
 async def test_noise_before_the_greeting_is_read_past() -> None:
