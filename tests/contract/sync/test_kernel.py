@@ -14,7 +14,8 @@ import pytest
 
 from devenv.sync.side import renaming
 from tests.unit.sync.simulator.disks import Disk
-from tests.unit.sync.simulator.kernel import Kernel, as_os
+from tests.unit.sync.simulator.kernel import Kernel
+from tests.unit.sync.simulator.system import as_os
 
 NAMES = ("a", "b", "d", "d/a", "d/e", "d/e/a", "link", "link/a", "none/a")
 READ, FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW

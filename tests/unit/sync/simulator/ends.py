@@ -14,6 +14,7 @@ from devenv.sync.core.entries import Tree
 from devenv.sync.core.given import as_node, parse
 from devenv.sync.core.guards import Replica
 from devenv.sync.endpoint import Hints, LocalEndpoint, Wanted
+from devenv.sync.side.place import Place
 from devenv.sync.store import Ancestor
 from tests.unit.sync.simulator.disks import OWN, Crash, Disk
 
@@ -82,8 +83,10 @@ class End:
     async def missing(self, digests: Collection[bytes]) -> dict[bytes, int]:
         return await self._over(self.local.missing(digests))
 
-    async def pack(self, wanted: Sequence[Wanted]) -> AsyncIterator[bytes]:
-        stream = self.local.pack(wanted)
+    def pack(self, wanted: Sequence[Wanted]) -> AsyncIterator[bytes]:
+        return self._arriving(self.local.pack(wanted))
+
+    async def _arriving(self, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         try:
             async for data in stream:
                 self.link.check()
@@ -106,12 +109,27 @@ class End:
             self.late = dirty, fresh
             return Hints(frozenset(), False)
         self.late = set(), set()
-        self.place.scanner.fresh |= fresh
+        self._freshly(fresh)
         return Hints(frozenset(dirty | fresh), False)
 
+    def _freshly(self, fresh: set[str]) -> None:
+        self.place.scanner.fresh |= fresh
+
     def ignore(self, names: frozenset[str]) -> None:
-        self.place.use_rules(None)
-        self.place.scanner.ignored = lambda path, is_folder: path == OWN or path.rpartition("/")[2] in names
+        self._ignoring(self.place, names)
+
+    @staticmethod
+    def _ignoring(place: Place, names: frozenset[str]) -> None:
+        place.use_rules(None)
+        place.scanner.ignored = lambda path, is_folder: path == OWN or path.rpartition("/")[2] in names
+
+    @property
+    def gone(self) -> bool:
+        """Whether only another one can be asked from now on."""
+        return self.disk.dead or self.link.down
+
+    def finish(self) -> None:
+        """The host has left it."""
 
     async def settle(self) -> Hints:
         raise NotImplementedError

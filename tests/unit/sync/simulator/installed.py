@@ -11,9 +11,10 @@ from typing import Any
 
 from devenv.sync import endpoint
 from devenv.sync.core import guards
-from devenv.sync.side import apply, memory, pack, place, renaming, scan, stage, trash
+from devenv.sync.side import apply, memory, pack, place, renaming, scan, serve, stage, trash
 from tests.unit.sync.simulator.driven import at_once, in_turn
-from tests.unit.sync.simulator.kernel import Kernel, as_os
+from tests.unit.sync.simulator.kernel import Kernel
+from tests.unit.sync.simulator.system import as_os
 
 _MODULES = (apply, memory, pack, place, renaming, scan, stage, trash)
 _FEW = 4  # deletions that nobody is asked about: there are only some ten files
@@ -45,6 +46,9 @@ class _Installed:
 
 
 _INSTALLED = _Installed()
+_STREAMS = SimpleNamespace(
+    read=lambda process, size: process.read(size), write=lambda process, data: process.write(data)
+)
 
 
 @contextlib.contextmanager
@@ -64,6 +68,8 @@ def simulated() -> Iterator[None]:
         put(module, "open", None)
         if "time" in module.__dict__:
             put(module, "time", _INSTALLED.clock)
+    put(serve, "os", _STREAMS)
+    put(serve, "select", SimpleNamespace(select=lambda sources, *_: ([each for each in sources if each.waits], [], [])))
     put(renaming, "_call", _INSTALLED.renameat2)
     put(renaming, "flush", None)
     put(asyncio, "to_thread", at_once)

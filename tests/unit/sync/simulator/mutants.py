@@ -15,6 +15,7 @@ from devenv.sync.core.entries import Kind, Tree, children_of, folder, is_folder,
 from devenv.sync.core.guards import Replica, Side
 from devenv.sync.core.merge import merge as merging
 from devenv.sync.endpoint import LocalEndpoint
+from devenv.sync.remote import RemoteEndpoint
 from devenv.sync.side import apply, renaming
 from devenv.sync.side.apply import Applier
 from devenv.sync.side.place import Place
@@ -238,3 +239,8 @@ def new_folders_are_not_looked_into() -> list[Any]:
         return real(self, *args)
 
     return [_put(Place, "scan", scan)]
+
+
+@_mutant
+def beyond_the_wire_any_folder_is_the_known_one() -> list[Any]:
+    return [_put(RemoteEndpoint, "_must_be", lambda self, known: None)]

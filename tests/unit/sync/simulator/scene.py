@@ -6,15 +6,22 @@ import contextlib
 import dataclasses
 import errno
 import os
+import random
 import stat
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from devenv.sync.session import Report, Session
 from tests.unit.sync.simulator.disks import OWN, Crash, Disk
 from tests.unit.sync.simulator.driven import driven
 from tests.unit.sync.simulator.ends import End, Link, Record
+from tests.unit.sync.simulator.far import Far
 from tests.unit.sync.simulator.kernel import Kernel
+from tests.unit.sync.simulator.loop import Loop
 from tests.unit.sync.simulator.people import Action, People
 from tests.unit.sync.simulator.schedule import PATHS, Item, Schedule
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -35,6 +42,8 @@ class Scene:
         self.kernel.excused = not schedule.exchanges or schedule.mode.value != "two-way-safe"
         self.people = People(self.kernel)
         self.links = {name: Link(schedule.pieces) for name in self.disks}
+        self._chance = random.Random(schedule.seed + 1)  # where a stream ends
+        self._loop: Loop | None = Loop(self._idle) if schedule.wire else None  # type: ignore[abstract]
         self.story: list[str] = []
         self.record = Record(self._before_save, lambda: self._due("saved", self.disks["host"]), self._void)
         self._armed: list[_Armed] = []
@@ -49,6 +58,7 @@ class Scene:
         self._forgotten = False  # by a person's word: what differs is a conflict then, whoever wrote it
         self._must_halt: dict[str, str] = {}  # side -> why
         self._names = 0
+        self.session: Session
         self.halted: Report | None = None
         self.report: Report | None = None
         for disk in self.disks.values():
@@ -62,15 +72,32 @@ class Scene:
         ends = getattr(self, "ends", {})
         for name in names:
             disk = self.disks[name]
+            if name in ends:
+                ends[name].finish()
             disk.dead = False
             disk.undurable.clear()
             self.links[name].down = False
             self.kernel.fds = {fd: handle for fd, handle in self.kernel.fds.items() if handle.disk is not disk}
-            ends[name] = End(disk, self.links[name], lambda: self._crashed)
+            ends[name] = self._end_of(disk)
             if self._ignored:
                 ends[name].ignore(self._ignored)
         self.ends: dict[str, End] = ends
+        if self.schedule.wire and names == ("container",):
+            self.session = self.session.resumed(ends["container"], self.schedule.mode)
+            return
         self.session = Session(ends["host"], ends["container"], self.record, self._name, self.schedule.mode)  # type: ignore[arg-type]
+
+    def _end_of(self, disk: Disk) -> End:
+        if self.schedule.wire and disk.name == "container":
+            return Far(disk, self.links[disk.name], lambda: self._crashed, self._chance)
+        return End(disk, self.links[disk.name], lambda: self._crashed)
+
+    def _idle(self) -> bool:
+        end = self.ends["container"]
+        return isinstance(end, Far) and end.idle()
+
+    def _driven(self, coro: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run(coro) if self._loop is not None else driven(coro)
 
     def _name(self) -> str:
         self._names += 1
@@ -186,7 +213,7 @@ class Scene:
         if not inside:
             for end in self.ends.values():
                 with contextlib.suppress(Crash):
-                    driven(end.close())
+                    self._driven(end.close())
             self._crashed = False
             self._connect(*self.disks)
 

@@ -27,6 +27,7 @@ TROUBLE = (
 AIMED = ("save", "put", "delete", "hold")
 DEATHS = ("crash", "kill", "orphan", "elsewhere", "recreate")
 HINTS = ("exact",) * 6 + ("late", "lost", "none", "missed")
+WIRE = 8  # one in so many goes over the wire: it costs more
 VOIDS = ("damage", "recreate", "empty", "unmount", "elsewhere", "rules", "full")
 
 
@@ -51,6 +52,7 @@ class Schedule:
     exchanges: bool = True  # whether the file systems can change the places of two names
     attributes: bool = True
     pieces: int = 0
+    wire: bool = False  # whether the container is asked over its wire
 
     def without(self, at: int) -> Schedule:
         return dataclasses.replace(self, items=self.items[:at] + self.items[at + 1 :])
@@ -59,6 +61,7 @@ class Schedule:
         said = [f"seed {self.seed}, {self.mode.value}"]
         said += [f"only the {self.alone} writes"] if self.alone else []
         said += [] if self.exchanges else ["no exchanging of names"]
+        said += ["over the wire"] if self.wire else []
         return ", ".join(said) + "".join(f"\n  - {item}" for item in self.items)
 
 
@@ -172,4 +175,5 @@ class _Maker:
 def schedule(seed: int) -> Schedule:
     maker = _Maker(seed)
     items = tuple(maker.items())
-    return Schedule(seed, items, maker.mode, maker.alone, maker.exchanges, maker.attributes, maker.pieces)
+    wire = seed % WIRE == WIRE - 1
+    return Schedule(seed, items, maker.mode, maker.alone, maker.exchanges, maker.attributes, maker.pieces, wire)

@@ -13,7 +13,6 @@ from devenv.sync.endpoint import Hints
 from devenv.sync.session import Report
 from devenv.sync.side.apply import MOVING
 from tests.unit.sync.simulator.disks import Crash, Disk, Inode, Violation
-from tests.unit.sync.simulator.driven import driven
 from tests.unit.sync.simulator.ends import End
 from tests.unit.sync.simulator.installed import install
 from tests.unit.sync.simulator.scene import Scene
@@ -53,7 +52,7 @@ class World(Scene):
         hints = {name: self._hints(end, how) for name, end in self.ends.items()}
         self.kernel.cycling = True
         try:
-            report = driven(self.session.cycle(hints["host"], hints["container"], allow_deletions=allow))
+            report = self._driven(self.session.cycle(hints["host"], hints["container"], allow_deletions=allow))
         except BaseException as error:  # a whole group of them, mostly
             self._failed(error)
             return None
@@ -72,6 +71,9 @@ class World(Scene):
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, BaseExceptionGroup):
             self.kernel.forbid(f"a cycle raises what nobody expects: {error!r}")
+        for end in self.ends.values():
+            if end.gone or self._crashed:
+                end.finish()
         self._broken = True  # what has come of a content stays, until something is to be done there
         if not isinstance(error, (OSError, LinkError, Crash)):
             raise error
@@ -82,7 +84,7 @@ class World(Scene):
         if self._crashed:
             self._crashed = False
             self._connect(*self.disks)
-        elif self.links["container"].down or self.disks["container"].dead:
+        elif self.ends["container"].gone:
             self._connect("container")
 
     def _end(self) -> None:
@@ -144,7 +146,7 @@ class World(Scene):
         if self._crashed:
             self._crashed = False
             self._connect(*self.disks)
-        elif self.disks["container"].dead or self.links["container"].down:
+        elif self.ends["container"].gone:
             self._connect("container")
 
     def answer(self, report: Report) -> bool:
@@ -159,7 +161,7 @@ class World(Scene):
             case Halt.REPLICA | Halt.EMPTIED:
                 self._say("  forget")
                 try:
-                    driven(self.session.forget())
+                    self._driven(self.session.forget())
                     self._void()
                     self._forgotten = True
                 except (OSError, Crash) as error:
