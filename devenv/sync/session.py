@@ -7,12 +7,13 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 
+from devenv.sync.ahead import Ahead
 from devenv.sync.core.agreed import agreed
 from devenv.sync.core.changes import Step, applied_where_it_fits, deletions, needed, put, steps
-from devenv.sync.core.entries import Kind, Tree, walk
+from devenv.sync.core.entries import Kind, Tree, children_of, is_folder, tracked_part, walk
 from devenv.sync.core.guards import Halt, Halted, Replica, Side, check_sides, check_steps, is_another, is_new
 from devenv.sync.core.merge import Conflict, Mode, ModeOf, Quiet, merge
-from devenv.sync.endpoint import Blockwise, Endpoint, Expecting, Hints, Wanted
+from devenv.sync.endpoint import Aloud, Blockwise, Endpoint, Expecting, Hints, Staging, Wanted
 from devenv.sync.store import Ancestor, Store
 
 SEVERAL = 8  # deletions
@@ -179,7 +180,12 @@ class Session:
         if is_another(self._replicas[Side.HOST], ancestor.host):
             return Report(Halted(Halt.REPLICA, Side.HOST))
         ancestor = await self._introduced(ancestor)
-        await self._each(dirty, look)
+        if ancestor.tree is None and len(dirty) == len(Side) and not any(dirty.values()):
+            await self._each([Side.CONTAINER], look)
+            if not await self._sent_ahead():
+                await self._each([Side.HOST], look)
+        else:
+            await self._each(dirty, look)
         trees, now = dict(self._trees), dict(self._replicas)
         before = {Side.HOST: ancestor.host, Side.CONTAINER: ancestor.container}
         looked = [(side, trees[side], now[side], before[side]) for side in self._sides]
@@ -204,6 +210,41 @@ class Session:
         self._trees.update(trees)
         await self._remember(ancestor, trees[Side.HOST], trees[Side.CONTAINER], now)
         return Report(None, merged.conflicts, tuple(failures), done)
+
+    async def _sent_ahead(self) -> bool:
+        """The host is looked at, and what it has goes meanwhile to a container that has nothing, if the two can."""
+        host, container = self.host, self.container
+        if not isinstance(host, Aloud) or not isinstance(container, Staging) or container.staged:
+            return False
+        if not is_folder(there := self._trees[Side.CONTAINER]) or children_of(tracked_part(there)):
+            return False
+        mode = self._mode
+        ahead = Ahead(lambda path: (mode if isinstance(mode, Mode) else mode(path)) is not Mode.TO_HOST)
+
+        async def look() -> None:
+            try:
+                self._trees[Side.HOST] = await host.scan_aloud(ahead.say)
+            finally:
+                ahead.end()
+
+        async def send() -> None:
+            try:
+                await container.stage(self._counted(ahead.stream()), ahead.said)
+            finally:
+                ahead.close()
+
+        tasks = [asyncio.create_task(each, name="sync: the first look") for each in (look(), send())]
+        try:
+            await asyncio.wait(tasks)
+        except asyncio.CancelledError:
+            ahead.close()  # the scan goes to its end, and waits for nobody
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+        for task in tasks:
+            task.result()
+        return True
 
     async def _make(self, side: Side, todo: Sequence[Step], name: str) -> list[str]:
         """Brings to a side what its steps need, and makes them. What a step takes away is at hand there already."""
