@@ -123,6 +123,29 @@ class Expecting(Protocol):
     def expect(self, tree: Tree) -> None: ...
 
 
+@runtime_checkable
+class Aloud(Protocol):
+    """An endpoint that can say what it reads while it looks at everything."""
+
+    async def scan_aloud(self, say: Callable[[str, bytes, bytes], None]) -> Tree:
+        """`say(path, digest, content)` is called in the scan's thread, and may keep it waiting."""
+        ...
+
+
+@runtime_checkable
+class Staging(Protocol):
+    """An endpoint that keeps contents for steps which nobody has thought of yet."""
+
+    @property
+    def staged(self) -> bool:
+        """Whether contents may be there already, of which `missing` tells."""
+        ...
+
+    async def stage(self, contents: AsyncIterator[bytes], said: Collection[bytes]) -> None:
+        """Takes a stream of `pack`, for the next `apply`. `said` are the digests of what was in it, in the end."""
+        ...
+
+
 async def _to_its_end(function: Callable[..., T], *args: Any, **named: Any) -> T:
     """In a thread. Who is cancelled waits until it has ended: nobody else may begin meanwhile."""
     running = asyncio.ensure_future(asyncio.to_thread(function, *args, **named))
@@ -156,7 +179,12 @@ class LocalEndpoint:
             return await _to_its_end(function, *args, **named)
 
     async def scan(self, dirty: Collection[str] | None = None, *, rehash: bool = False) -> Tree:
-        node = await self._call(self._place.scan, dirty, rehash)
+        return self._seen(await self._call(self._place.scan, dirty, rehash))
+
+    async def scan_aloud(self, say: Callable[[str, bytes, bytes], None]) -> Tree:
+        return self._seen(await self._call(self._place.scan_aloud, say))
+
+    def _seen(self, node: Any) -> Tree:
         self._tree = grown(self._tree, self._node, node)
         self._node = node
         return self._tree

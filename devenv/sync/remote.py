@@ -7,6 +7,7 @@ keep to the format is ended.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 from collections import deque
@@ -96,14 +97,15 @@ class RemoteEndpoint(Exchange):
         self._tree: Tree = None
         self._base = ""  # what the other side is to tell its tree against
         self._replica: Replica | None = None
-        self._staged = True
+        self.staged = True
+        self._here: Collection[bytes] = ()  # what came ahead
         self._forms: deque[str] = deque(maxlen=8)  # how trees came
         self.lacking = ""
         """Why not everything is watched there."""
 
     async def begin(self) -> None:
         self.start()
-        self._staged = await self._checked(await self._reply(), lambda said: given(said, "staged", bool))
+        self.staged = await self._checked(await self._reply(), lambda said: given(said, "staged", bool))
 
     def expect(self, tree: Tree) -> None:
         """If it still has that, it need not be sent."""
@@ -159,8 +161,8 @@ class RemoteEndpoint(Exchange):
         return self._replica
 
     async def missing(self, digests: Collection[bytes]) -> dict[bytes, int]:
-        if not self._staged:
-            return dict.fromkeys(digests, 0)
+        if not self.staged:
+            return {digest: 0 for digest in digests if digest not in self._here}
         asked = set(digests)
 
         def read(said: Any) -> dict[bytes, int]:
@@ -219,26 +221,39 @@ class RemoteEndpoint(Exchange):
 
     async def _apply(self, request: Any, contents: AsyncIterator[bytes] | None, read: Callable[[Any], T]) -> T:
         async with self._one:
-            self._stop = False
-            self._staged = True
+            self.staged, self._here = True, ()
             await self._write(wire.message(wire.REQUEST, request))
             if contents is not None:
-                try:
-                    await self._send(contents)
-                except BaseException:
-                    await self._broken("a transfer was given up")
-                    raise
+                await self._send(contents)
             results = await self._checked(await self._reply(), read)
-            self._staged = False
+            self.staged = False
             return results
 
+    async def stage(self, contents: AsyncIterator[bytes], said: Collection[bytes]) -> None:
+        await self._whole(self._stage(contents, said))
+
+    async def _stage(self, contents: AsyncIterator[bytes], said: Collection[bytes]) -> None:
+        async with self._one:
+            known, self.staged = not self.staged, True
+            await self._write(wire.message(wire.REQUEST, {"op": "stage"}))
+            await self._send(contents)
+            whole = await self._checked(await self._reply(), lambda reply: given(reply, "whole", bool))
+            if known and whole:
+                self.staged, self._here = False, frozenset(said)
+
     async def _send(self, contents: AsyncIterator[bytes]) -> None:
-        async for data in contents:
-            if self._stop:
-                break
-            for at in range(0, len(data), wire.TEXT):
-                await self._write(wire.frame(wire.DATA, data[at : at + wire.TEXT]))
-        await self._write(wire.frame(wire.END))
+        self._stop = False
+        try:
+            async with contextlib.aclosing(contents) as pieces:  # type: ignore[type-var]
+                async for data in pieces:
+                    if self._stop:
+                        break
+                    for at in range(0, len(data), wire.TEXT):
+                        await self._write(wire.frame(wire.DATA, data[at : at + wire.TEXT]))
+            await self._write(wire.frame(wire.END))
+        except BaseException:
+            await self._broken("a transfer was given up")
+            raise
 
     async def settle(self) -> Hints:
         def read(said: Any) -> Hints:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devenv.sync.core.entries import EMPTY, Kind, Tree, children_of, folder, hollow, is_folder
+from devenv.sync.core.entries import EMPTY, Kind, Tree, children_of, folder, hollow, is_folder, tracked_part
 from devenv.sync.core.merge import Quiet
 
 
@@ -11,6 +11,8 @@ def agreed(before: Tree, host: Tree, container: Tree, quiet: Quiet | None = None
     ancestor that merging gave. What is as it was before is the same object."""
     if (before is host and host is container) or (quiet is not None and quiet.has(before, host, container)):
         return before
+    if before is None and host is container:
+        return tracked_part(host)  # most of a first time
     if any(side is not None and side.kind is Kind.PROBLEM for side in (host, container)):
         return before
     if (is_folder(host) and is_folder(container)) or (

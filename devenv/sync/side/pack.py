@@ -1,6 +1,6 @@
 """Many contents in one stream of bytes, small ones together. Pure but for the files that are read and staged.
 
-stream = total:u64 file* 0x00                   total: bytes of content that will come, at most
+stream = total:u64 file* 0x00                   total: bytes of content that will come, at most; 0: nobody knows
 file   = length:u8 digest offset:u64 size:u64 piece* end
 piece  = length:u32 bytes | REUSE first:u32 count:u32      blocks of what the receiver has at the path now
 end    = 0:u32 | GONE:u32                       GONE: it is not there any more, or not what it was
@@ -26,11 +26,14 @@ TOGETHER = 512 << 10  # bytes that are handed on at once, about
 BLOCK = 1 << 20
 BLOCK_DIGEST = 16
 REUSE, GONE = 0xFFFFFFFE, 0xFFFFFFFF
+ENDING = b"\0"
 RESERVE = 256 << 20
+UNASKED = 16 << 20  # bytes of what nobody asked for, from one look at the disk to the next
 SMALL = 1 << 20  # so much is always taken: a save on a full disk says itself what is wrong
 
 _TOTAL, _LENGTH, _RUN = struct.Struct(">Q"), struct.Struct(">I"), struct.Struct(">II")
 _PLACE = struct.Struct(">QQ")
+_LAST = _LENGTH.pack(0)
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -50,6 +53,17 @@ def blocks(path: str, algorithm: str = "sha256") -> bytes:
             found.append(hashlib.new(algorithm, data).digest()[:BLOCK_DIGEST])
 
 
+def beginning(total: int) -> bytes:
+    return _TOTAL.pack(total)
+
+
+def whole(digest: bytes, data: bytes) -> "tuple[bytes, ...]":
+    """A small file of which all is at hand, at most `PIECE` bytes, in parts that follow each other."""
+    size = len(data)
+    place = bytes([len(digest)]) + digest + _PLACE.pack(0, size)
+    return (place + _LENGTH.pack(size), data, _LAST) if size else (place, _LAST)
+
+
 def _full(read: "Callable[[int], bytes | None]", size: int) -> bytes:
     parts = []
     while size:
@@ -64,7 +78,7 @@ def _full(read: "Callable[[int], bytes | None]", size: int) -> bytes:
 def write(root: str, wanted: "Iterable[Wanted]", algorithm: str = "sha256") -> "Iterator[bytes]":
     """The stream of these files below `root`. What changes meanwhile is found out where it arrives."""
     wanted = list(wanted)
-    buffer = bytearray(_TOTAL.pack(sum(_size(root, path) - offset for _, path, offset, _ in wanted)))
+    buffer = bytearray(beginning(sum(_size(root, path) - offset for _, path, offset, _ in wanted)))
     for digest, path, offset, old in wanted:
         number = -1
         size = 0
@@ -92,7 +106,7 @@ def write(root: str, wanted: "Iterable[Wanted]", algorithm: str = "sha256") -> "
         finally:
             if number >= 0:
                 os.close(number)
-    buffer += b"\0"
+    buffer += ENDING
     yield bytes(buffer)
 
 
@@ -183,17 +197,19 @@ async def single(stream: "AsyncIterator[bytes]", most: int) -> "bytes | None":
 
 class Receiver:
     """Stages what comes, of the contents that were asked for and no others. `wanted` gives for each the file whose
-    blocks may be used again, "" for none. Raises Broken, and OSError when the disk does.
+    blocks may be used again, "" for none; where it is None nobody has asked, and anything is taken. Raises Broken, and
+    OSError when the disk does.
 
     `failed` says why a content is not staged.
     """
 
-    def __init__(self, stage: "Stage", wanted: "Mapping[bytes, str]") -> None:
+    def __init__(self, stage: "Stage", wanted: "Mapping[bytes, str] | None") -> None:
         self._stage = stage
         self._wanted = wanted
         self._buffer = bytearray()
         self._next = self._begin  # type: Callable[[memoryview], int]
         self._left = 0  # of all
+        self._unasked = 0  # bytes since it was seen that there is room
         self._digest = b""
         self._part = None  # type: Part | None
         self._rest = 0  # of this content
@@ -227,16 +243,20 @@ class Receiver:
         if len(view) < _TOTAL.size:
             return 0
         (self._left,) = _TOTAL.unpack_from(view)
+        if self._left > SMALL or self._wanted is None:
+            self._look_for_room(self._left)
+        self._next = self._head
+        return _TOTAL.size
+
+    def _look_for_room(self, needed: int) -> None:
         disk = os.statvfs(self._stage.folder)
         free, keep = disk.f_bavail * disk.f_frsize, max(RESERVE, disk.f_blocks * disk.f_frsize // 100)
-        if self._left > SMALL and free < self._left + keep:
+        if free < needed + keep:
             self.refused = "not enough room on the disk: %d MB are needed, %d MB are free, %d MB are to stay so" % (
-                self._left >> 20,
+                needed >> 20,
                 free >> 20,
                 keep >> 20,
             )
-        self._next = self._head
-        return _TOTAL.size
 
     def _head(self, view: memoryview) -> int:
         if not view:
@@ -249,12 +269,17 @@ class Receiver:
         if len(view) < size:
             return 0
         self._digest = bytes(view[1 : 1 + length])
-        if self._digest not in self._wanted:
+        if self._wanted is not None and self._digest not in self._wanted:
             raise Broken("a content that nobody asked for")
         self._offset, self._size = _PLACE.unpack_from(view, 1 + length)
         if self._offset > self._size:
             raise Broken("a content that begins behind its end")
         self._rest = self._size - self._offset
+        if self._wanted is None:
+            self._unasked += self._size
+            if self._unasked > UNASKED:
+                self._look_for_room(self._unasked)
+                self._unasked = 0
         if self.refused:
             self.failed[self._digest] = self.refused
         if 0 < self._size <= PIECE and not self._offset:
@@ -305,7 +330,7 @@ class Receiver:
             self._give_up(os.strerror(error.errno or 0))
 
     def _again(self, first: int, count: int) -> None:
-        path = self._wanted[self._digest]
+        path = self._wanted[self._digest] if self._wanted is not None else ""
         if not path or count < 1:
             raise Broken("blocks of nothing")
         if self._digest in self.failed:

@@ -33,7 +33,7 @@ _ATTRIBUTE = "user.devenv.replica"
 class Contents:
     """What comes ahead of the steps that need it. Use with `with`."""
 
-    def __init__(self, applier: Applier, wanted: "dict[bytes, str]") -> None:
+    def __init__(self, applier: Applier, wanted: "dict[bytes, str] | None") -> None:
         self.applier = applier
         self.receiver = pack.Receiver(applier.contents, wanted)
 
@@ -68,6 +68,8 @@ class Place:
         """Folders in which steps were made since the last scan: what was made there is not taken for somebody's
         deletion because no hint came of it."""
         self.staged = True  # whether anything may be left of contents that came
+        self._ahead = None  # type: Any
+        """Through which contents came that nobody asked for."""
 
     def watch(self, notify: "Callable[[], None]") -> None:
         """From now on `notify` is called when something is written, once until the next `settle`, from another thread.
@@ -131,6 +133,7 @@ class Place:
             self._recover()
         began = time.monotonic()
         dirty = None if dirty is None else self._mine.union(dirty)
+        self._ahead = None  # whoever asked has no use for it, or was not told
         self.tree = self.scanner.scan(self.tree, dirty, rehash)
         self._mine = set()
         if dirty is None:
@@ -140,6 +143,14 @@ class Place:
         if self._unsaved >= _MUCH:
             self.remember()
         return self.tree
+
+    def scan_aloud(self, say: "Callable[[str, bytes, bytes], None]") -> "Tree | None":
+        """All of it; `say(path, digest, content)` hears of the small files that are read."""
+        self.scanner.aloud = say
+        try:
+            return self.scan(None)
+        finally:
+            self.scanner.aloud = None
 
     def _recover(self) -> None:
         """What a process that was killed had in its hands is not left for the next one that has something to do."""
@@ -218,7 +229,10 @@ class Place:
     def _applier(self) -> Applier:
         self._made()
         scanner = self.scanner
-        return Applier(self.root, scanner.key, self._algorithm, self._umask, scanner.made, scanner.vouched)
+        applier = Applier(self.root, scanner.key, self._algorithm, self._umask, scanner.made, scanner.vouched)
+        if self._ahead is not None:
+            applier.contents.follow(self._ahead)
+        return applier
 
     def missing(self, digests: "Collection[bytes]") -> "dict[bytes, int]":
         """Those that are not staged, and how much there is of each."""
@@ -259,6 +273,13 @@ class Place:
         self.staged = True
         return Contents(self._applier(), wanted)
 
+    def receive_ahead(self) -> Contents:
+        """Whatever comes is for the next steps, if there is no other look in between."""
+        self.staged = True
+        coming = Contents(self._applier(), None)
+        self._ahead = coming.applier.contents
+        return coming
+
     def apply(self, steps: "Sequence[Step]", cycle: str, contents: "Contents | None" = None) -> "list[str]":
         """For each step "" or why not. Afterwards nothing is staged any more."""
         applier = contents.applier if contents is not None else self._applier()
@@ -275,6 +296,7 @@ class Place:
                         results[at] = receiver.failed.get(after[1]) or receiver.refused or results[at]
             applier.clear()
             self.staged = False
+            self._ahead = None
             self._unsaved += len(steps)
             self._prune()
             return results

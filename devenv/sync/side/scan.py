@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Key = tuple[int, int, int, int, int]
 
 CHUNK = 1 << 20
+SMALL = 256 << 10  # bytes of a file that is read at once
 GRANULARITY = 10_000_000  # nanoseconds, at least; a file system that rounds more says so by its own probe
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _UNTRACKED = ("u",)  # type: Tree
@@ -44,10 +45,22 @@ def _key(info: os.stat_result) -> "Key":
     return (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
 
 
+def _same(now: os.stat_result, before: os.stat_result) -> bool:
+    return (
+        now.st_mtime_ns == before.st_mtime_ns
+        and now.st_ctime_ns == before.st_ctime_ns
+        and now.st_size == before.st_size
+        and now.st_ino == before.st_ino
+        and now.st_dev == before.st_dev
+        and now.st_mode == before.st_mode
+    )
+
+
 class Scanner:
     """Remembers digests from one scan to the next. `ignored(path, is_folder)` is asked once for each path, and not for
     what lies below an ignored folder; `too_big(path, size)` for each file; `entered(path, full)` hears of each folder
-    before it is listed. Paths are relative to the root, with `/`."""
+    before it is listed, `aloud(path, digest, content)` of each small file that is read. Paths are relative to the root,
+    with `/`."""
 
     def __init__(
         self,
@@ -62,6 +75,7 @@ class Scanner:
         self.ignored = ignored
         self.too_big = too_big
         self.entered = entered
+        self.aloud = None  # type: Callable[[str, bytes, bytes], None] | None
         self.known = {}  # type: dict[str, dict[str, bytes]]
         """Folder -> name -> what vouches for a file, and its digest (`pack_record`)."""
         self.fresh = set()  # type: set[str]
@@ -236,14 +250,38 @@ class Scanner:
         if not stat.S_ISREG(mode):
             return _UNTRACKED
         at = int(time.time() * 1e9)
-        try:
-            digest, key, mode = self.read(full)
-        except Unstable:
-            self.unstable.append(path)
-            return ("p", "it changes while it is read")
+        data = self._at_once(full, info) if info.st_size <= SMALL else None
+        if data is not None:
+            digest, key = self._hash(data).digest(), _key(info)
+            self.hashed += 1
+            self.hashed_bytes += len(data)
+            if self.aloud is not None:
+                self.aloud(path, digest, data)
+        else:
+            try:
+                digest, key, mode = self.read(full)
+            except Unstable:
+                self.unstable.append(path)
+                return ("p", "it changes while it is read")
         if seen is not None:
             seen[name] = pack_record(key, max(key[3], key[4]) < at - self._granularity, digest)
-        return ("f", digest, bool(mode & _EXECUTABLE))
+        return ("f", digest, mode & _EXECUTABLE != 0)
+
+    @staticmethod
+    def _at_once(full: str, info: os.stat_result) -> "bytes | None":
+        """The content of a small file that is still what was looked at, when it was read; None where it is not."""
+        try:
+            number = os.open(full, _FLAGS)
+        except OSError:
+            return None
+        try:
+            data = os.read(number, info.st_size + 1)
+            last = os.fstat(number)
+        except OSError:
+            return None
+        finally:
+            os.close(number)
+        return data if len(data) == info.st_size and _same(last, info) else None
 
     def read(self, full: str) -> "tuple[bytes, Key, int]":
         """(digest, what vouches for it, mode) of a file that stood still. Raises Unstable and OSError."""

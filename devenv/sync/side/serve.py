@@ -8,8 +8,8 @@ import select
 import sys
 import threading
 
-from . import wire
-from .pack import Broken
+from . import renaming, wire
+from .pack import Broken, Receiver
 from .place import Place
 
 TYPE_CHECKING = False
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     Said = dict[str, Any]
 
-_READ = 1 << 18
+_READ = 1 << 16  # a pipe holds no more, and a larger buffer is new pages each time
 _MANY = 1000  # steps
+_FLUSH = 32 << 20  # bytes
 
 
 def _trim() -> None:
@@ -27,6 +28,44 @@ def _trim() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(ctypes.c_size_t(0))
+
+
+class Flusher:
+    """Brings to the disk what was written while more of it comes, and what is left while the host thinks about the
+    steps. Whoever needs it durable asks for that himself. `folder` is a descriptor and stays the caller's."""
+
+    def __init__(self, folder: int) -> None:
+        self._folder = os.dup(folder)
+        self._more = threading.Condition()
+        self._written = 0
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="flush", daemon=True)
+
+    def __enter__(self) -> "Flusher":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: "Any") -> None:
+        with self._more:
+            self._ended = True
+            self._more.notify()
+
+    def wrote(self, size: int) -> None:
+        with self._more:
+            self._written += size
+            if self._written > _FLUSH:
+                self._more.notify()
+
+    def _run(self) -> None:
+        ended = False
+        while not ended:
+            with self._more:
+                while self._written <= _FLUSH and not self._ended:
+                    self._more.wait()
+                self._written = 0
+                ended = self._ended
+            renaming.flush(self._folder)
+        os.close(self._folder)
 
 
 class Server:
@@ -153,24 +192,36 @@ class Server:
         if not request["contents"]:
             return place.apply(steps, request["cycle"])
         with place.receive(steps) as coming:
-            stopped = False
-            while True:
-                kind, payload = self._next()
-                if kind == wire.END:
-                    break
-                if kind != wire.DATA:
-                    raise Broken("contents that do not end")
-                if stopped:
-                    continue
-                coming.receiver.feed(payload)
-                if coming.receiver.refused:
-                    stopped = True
-                    self._send(wire.frame(wire.STOP))
+            self._take(coming.receiver)
             try:
                 return place.apply(steps, request["cycle"], coming)
             finally:
                 if len(steps) > _MANY:
                     _trim()
+
+    def _on_stage(self, place: Place, request: "Said") -> "Any":
+        with place.receive_ahead() as coming:
+            with Flusher(coming.applier.contents.folder) as flusher:
+                self._take(coming.receiver, flusher)
+            return {"whole": not coming.receiver.refused and not coming.receiver.failed}
+
+    def _take(self, receiver: Receiver, flusher: "Flusher | None" = None) -> None:
+        """What comes until it ends, or as much of it as is wanted."""
+        stopped = False
+        while True:
+            kind, payload = self._next()
+            if kind == wire.END:
+                return
+            if kind != wire.DATA:
+                raise Broken("contents that do not end")
+            if stopped:
+                continue
+            receiver.feed(payload)
+            if flusher is not None:
+                flusher.wrote(len(payload))
+            if receiver.refused:
+                stopped = True
+                self._send(wire.frame(wire.STOP))
 
     def _on_settle(self, place: Place, request: "Said") -> "Any":
         if not place.watching:

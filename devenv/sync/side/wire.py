@@ -68,7 +68,8 @@ class Frames:
             end = at + _HEAD.size + length
             if len(buffer) < end:
                 break
-            payload = bytes(buffer[at + _HEAD.size : end])
+            with memoryview(buffer) as view:
+                payload = bytes(view[at + _HEAD.size : end])
             at = end
             if kind == PART or (self._parts and kind in (REQUEST, REPLY)):
                 self._parts += payload

@@ -34,7 +34,7 @@ class Far:
         self.number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self.stage = Stage(self.number)
 
-    def receive(self, wanted: Mapping[bytes, str], stream: bytes, cut: int = 1000) -> pack.Receiver:
+    def receive(self, wanted: Mapping[bytes, str] | None, stream: bytes, cut: int = 1000) -> pack.Receiver:
         receiver = pack.Receiver(self.stage, wanted)
         try:
             for at in range(0, len(stream), cut):
@@ -183,6 +183,20 @@ def test_a_disk_without_room_refuses_before_anything_is_written(
     assert far.names == set()
     one = far.receive({wanted[1][0]: ""}, b"".join(pack.write(str(root), wanted[1:])))
     assert one.failed == {}  # one save is no such question
+
+
+def test_a_disk_that_fills_up_refuses_what_nobody_asked_for(far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = [some(pack.PIECE, number) for number in range(80)]
+    disk = os.statvfs(far.number)
+    looks = iter([1 << 30, 1000])
+    monkeypatch.setattr(
+        os, "statvfs", lambda *_: os.statvfs_result((4096, 4096, disk.f_blocks, 0, next(looks), *tuple(disk)[5:]))
+    )
+    parts = [part for data in contents for part in pack.whole(digest(data), data)]
+    receiver = far.receive(None, b"".join([pack.beginning(0), *parts, pack.ENDING]), 1 << 20)
+    assert receiver.refused.startswith("not enough room on the disk: 16 MB are needed")
+    assert far.names == {digest(data).hex() for data in contents[:64]}
+    assert receiver.failed.keys() == {digest(data) for data in contents[64:]}
 
 
 TOTAL, HEAD = struct.pack(">Q", 100), bytes([32]) + digest(b"right")
