@@ -150,8 +150,12 @@ async def test_a_link_that_ends_meanwhile_keeps_what_had_come(two: Two, monkeypa
     there = two.staged
     assert there and not any(path.is_dir() for path in two.container.glob("[!.]*"))
     await two.reopen()
-    assert (await two.session().cycle()).done == {Side.HOST: 0, Side.CONTAINER: 407}
+    session = two.session()
+    report = await session.cycle()
+    # The one that was just being written is found out, and comes with the next cycle.
+    assert [failure.why for failure in report.failures] in ([], ["what was staged is not what it was"])
     assert 0 < len(two.packed) <= 400 - len([name for name in there if "." not in name])
+    assert report.settled or (await session.cycle()).settled
     assert two.same() and two.staged == set()
 
 
