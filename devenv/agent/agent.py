@@ -111,10 +111,15 @@ class Agent:
             from . import lookups
 
             lookups.expect(params["expect"])
+        door = ""
+        if params.get("door"):
+            from .door import valid
+
+            door = valid(params["door"])
         number = self._new_id(params)
         order = launch.Order(params)
         launched = launch.launch(order)
-        channel = ProcessChannel(self.loop, self.peer, number, launched, self.processes.remove)
+        channel = ProcessChannel(self.loop, self.peer, number, launched, self.processes.remove, door)
         self.processes.append(channel)
         self.table.open(channel)
 

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
+    from .door import Question
     from .loop import Loop
     from .peer import Peer
 
@@ -26,13 +27,22 @@ KILL_AFTER = 3.0  # seconds between HUP and KILL when the client has gone
 
 class ProcessChannel(Channel):
     def __init__(
-        self, loop: "Loop", peer: "Peer", id: int, launched: launch.Launched, gone: "Callable[[ProcessChannel], None]"
+        self,
+        loop: "Loop",
+        peer: "Peer",
+        id: int,
+        launched: launch.Launched,
+        gone: "Callable[[ProcessChannel], None]",
+        door: str = "",
     ) -> None:
         Channel.__init__(self, peer, id)
         self.loop = loop
         self.pid = launched.pid
         self.running = True
         self._gone = gone
+        self._door = door
+        self._question: "Question | None" = None
+        self._told = -1
         self._master = launched.master
         self._status = 0
         self._targets: "list[tuple[Source, int]]" = []
@@ -89,18 +99,31 @@ class ProcessChannel(Channel):
         self._status = status
         self._gone(self)
         if self.alive:
+            if self._door:
+                from .door import Question
+
+                self._question = Question(self.loop, self._door, self._answered)
             self._targets = [(source, source.count + source.pending()) for source in self._sources if source.open]
             self._check()
+
+    def _answered(self, number: int) -> None:
+        self._question = None
+        self._told = number
+        if self.alive:
+            self._check_end()
 
     def _source_ended(self, number: int) -> None:
         if not self.running:
             self._check_end()
 
     def _check_end(self) -> bool:
-        if any(source.open for source in self._sources):
+        if self._question is not None or any(source.open for source in self._sources):
             return False
         self._inlet.close()
-        self.finish(launch.as_result(self._status))
+        result = launch.as_result(self._status)
+        if self._told >= 0:
+            result["told"] = self._told
+        self.finish(result)
         return True
 
     def _check(self) -> None:
@@ -122,6 +145,8 @@ class ProcessChannel(Channel):
         self._inlet.close()
         for source in self._sources:
             source.close()
+        if self._question is not None:
+            self._question.cancel()
         self.hang_up()
 
     def hang_up(self) -> None:

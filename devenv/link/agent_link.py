@@ -48,12 +48,15 @@ class AgentLink:
         tty: WindowSize | None = None,
         umask: int | None = None,
         expect: Mapping[str, Any] | None = None,
+        door: str = "",
     ) -> AgentChannel:
         params: dict[str, Any] = {"argv": list(argv), "env": dict(env), "cwd": cwd, "tty": _window(tty)}
         if umask is not None:
             params["umask"] = umask
         if expect:
             params["expect"] = dict(expect)
+        if door:
+            params["door"] = door
         channel, _ = await self._on_channel("spawn", params)
         return channel
 

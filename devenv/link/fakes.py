@@ -301,6 +301,7 @@ class FakeLink:
         tty: WindowSize | None = None,
         umask: int | None = None,
         expect: Mapping[str, Any] | None = None,
+        door: str = "",
     ) -> FakeChannel:
         self._require()
         for path, stamp in (expect or {}).items():
@@ -333,7 +334,7 @@ class FakeLink:
         channel.on_send = on_send
         channel.on_signal = send_signal
         channel.on_close = lambda: send_signal(signals.SIGHUP)
-        self._own(self._run(process, channel))
+        self._own(self._run(process, channel, door))
         return channel
 
     async def attach(
@@ -434,7 +435,7 @@ class FakeLink:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, process: sub.Process, channel: FakeChannel) -> None:
+    async def _run(self, process: sub.Process, channel: FakeChannel, door: str) -> None:
         async def pump(stream: int, reader: asyncio.StreamReader) -> None:
             while data := await reader.read(_READ):
                 channel.feed(stream, data)
@@ -443,7 +444,10 @@ class FakeLink:
         assert process.stdout is not None and process.stderr is not None
         await asyncio.gather(pump(Stream.OUT, process.stdout), pump(Stream.ERR, process.stderr))
         code = await process.wait()
-        channel.end({"exit": code} if code >= 0 else {"signal": -code})
+        result = {"exit": code} if code >= 0 else {"signal": -code}
+        if door and (told := await _asked(door)) >= 0:
+            result["told"] = told
+        channel.end(result)
 
     async def _relay(
         self,
@@ -462,6 +466,16 @@ class FakeLink:
             channel.end({"errno": error.errno or 0})
         finally:
             writer.close()
+
+
+async def _asked(door: str) -> int:
+    try:
+        async with asyncio.timeout(0.3):
+            reader, writer = await asyncio.open_unix_connection("\0" + door)
+            with contextlib.closing(writer):
+                return int.from_bytes(await reader.readexactly(8), "big", signed=True)
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return -1
 
 
 async def open_local_link(folder: pathlib.Path, tier: Tier, *, engine: LocalEngine | None = None) -> AgentLink:

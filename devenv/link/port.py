@@ -88,9 +88,11 @@ class Link(Protocol):
         tty: WindowSize | None = None,
         umask: int | None = None,
         expect: Mapping[str, Any] | None = None,
+        door: str = "",
     ) -> Channel:
         """`expect`: path to [size, mtime] (None: not there). Where one differs nothing is started: `AgentRefusal` with
-        the code "stale"."""
+        the code "stale". `door`: where the agent asks, after the program's end, how far the host has been told of the
+        files (`devenv.sync.endpoint.Telling`); the result then has the answer as "told", if there was one."""
 
     async def attach(
         self,

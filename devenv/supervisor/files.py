@@ -136,10 +136,16 @@ class Files:
                 "the project's files did not get to the container in time", "see: devenv sync status"
             ) from None
 
-    async def after(self) -> str:
-        """What a command made inside is here when it returns; else a sentence that says why not."""
+    @property
+    def door(self) -> str:
+        """Where the end of a command asks, inside, how far this side was told (`after`); "" where it cannot."""
+        return self.pair.door
+
+    async def after(self, known: tuple[str, int] | None = None) -> str:
+        """What a command made inside is here when it returns; else a sentence that says why not. `known`: the door that
+        was asked when it ended, and its answer."""
         try:
-            await self.pair.flush(both=True, patience=_AFTER)
+            await self.pair.flush(both=True, patience=_AFTER, known=known)
         except (DevenvError, OSError, TimeoutError) as error:
             why = getattr(error, "message", "") or str(error) or "it takes longer than a minute"
             return f"what it wrote is not here yet: {why} (devenv sync status)"

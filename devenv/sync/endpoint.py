@@ -117,6 +117,26 @@ class Blockwise(Protocol):
 
 
 @runtime_checkable
+class Telling(Protocol):
+    """An endpoint that says by itself what was written there, after `wait` began and until it is asked for something.
+    It looks first, so that scanning those folders costs nothing."""
+
+    @property
+    def door(self) -> str:
+        """Whoever in the container asks there is given the number of the news that hold all that was written before; ""
+        where nobody can ask."""
+        ...
+
+    async def told(self) -> Hints:
+        """What it has said since the last time. It is asked only where it said that there is more."""
+        ...
+
+    async def heard(self, number: int) -> bool:
+        """Whether these news are here, now or in a moment."""
+        ...
+
+
+@runtime_checkable
 class Expecting(Protocol):
     """An endpoint that sends less where its tree is what was expected."""
 

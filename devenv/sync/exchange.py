@@ -41,6 +41,7 @@ class Exchange:
         self._gone: LinkError | None = None
         self._errors = b""
         self._stop = False
+        self._armed = False  # whether the other side may say something by itself
 
     def start(self) -> None:
         self._reader = asyncio.create_task(self._read(), name="sync: what the container says")
@@ -51,8 +52,9 @@ class Exchange:
             data: bytes | None = self._early
             while data is not None:
                 for kind, payload in frames.feed(data):
-                    if kind == wire.EVENT:
-                        self._moved.set()
+                    if kind in (wire.EVENT, wire.NEWS):
+                        self._armed = False
+                        self._on_news(payload if kind == wire.NEWS else None)
                     elif kind == wire.STOP:
                         self._stop = True
                     else:
@@ -65,6 +67,10 @@ class Exchange:
         except (OSError, DevenvError) as error:
             self._end(LinkError(f"the container's side is gone: {error}"))
         await quietly_close(self._stream)
+
+    def _on_news(self, payload: bytes | None) -> None:
+        """Something was written; what, or None. Raises wire.Broken."""
+        self._moved.set()
 
     async def _chunk(self) -> bytes | None:
         while (chunk := await self._stream.read()) is not None:
@@ -96,6 +102,16 @@ class Exchange:
             await self._stream.write(data)
         except OSError as error:
             raise LinkError(f"the container's side is gone: {error}") from None
+
+    async def _request(self, value: Any) -> None:
+        self._armed = False
+        await self._write(wire.message(wire.REQUEST, value))
+
+    async def _arm(self) -> None:
+        async with self._one:
+            if not self._armed:
+                await self._write(wire.frame(wire.ARM))
+                self._armed = True
 
     async def _reply(self, frame: tuple[int, bytes] | None = None) -> Any:
         """What `frame`, or the next one, says. Raises OSError where the other side met one, with its number."""
@@ -136,14 +152,14 @@ class Exchange:
 
     async def _exchange(self, request: Any, read: Callable[[Any], T]) -> T:
         async with self._one:
-            await self._write(wire.message(wire.REQUEST, request))
+            await self._request(request)
             return await self._checked(await self._reply(), read)
 
     async def _checked(self, said: Any, read: Callable[[Any], T]) -> T:
         try:
-            return read(said)
-        except (Untrustworthy, wire.Broken, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-            raise await self._broken(str(error)[:300]) from None
+            return believed(said, read)
+        except wire.Broken as error:
+            raise await self._broken(str(error)) from None
 
     async def close(self) -> None:
         self._gone = self._gone or LinkError("the container's side was left")
@@ -153,6 +169,14 @@ class Exchange:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._reader
         await quietly_close(self._stream)
+
+
+def believed(said: Any, read: Callable[[Any], T]) -> T:
+    """What `read` makes of it. Raises Broken, whatever is wrong with it."""
+    try:
+        return read(said)
+    except (Untrustworthy, wire.Broken, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise wire.Broken(str(error)[:300]) from None
 
 
 def given(said: Any, name: str, kind: type[T]) -> T:

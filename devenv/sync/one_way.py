@@ -71,7 +71,9 @@ class OneWay:
     def require(self) -> None:
         """There is nothing to decide."""
 
-    async def flush(self, *, both: bool = True, patience: float = 300.0) -> None:
+    door = ""  # nobody in the container could answer there
+
+    async def flush(self, *, both: bool = True, patience: float = 300.0, known: tuple[str, int] | None = None) -> None:
         """What was saved on this machine is in the container when it returns."""
         if self.state is State.PAUSED:
             return

@@ -22,18 +22,14 @@ from devenv.errors import DevenvError, LinkError, SyncHalted
 from devenv.sync.core.entries import Tree
 from devenv.sync.core.guards import Halt, Halted, Side
 from devenv.sync.core.merge import Conflict, Mode
-from devenv.sync.endpoint import Endpoint, Hints
+from devenv.sync.endpoint import Endpoint, Hints, Telling
+from devenv.sync.hearing import Hearing
 from devenv.sync.session import Failure, Report, Session
 from devenv.sync.store import Store
 from devenv.sync.words import sentence
 
 log = logging.getLogger("devenv.sync")
 
-NOTHING = Hints(frozenset(), False)
-
-_GATHER = 0.01  # seconds: an editor's save is several events
-_STORM = 0.3  # seconds between looks while Git writes its index, or somebody deletes
-_LOOKS = 10
 _RETRY = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds after a step that was not made, because somebody wrote
 _CONNECT = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between attempts to reach the other side
 _LOOK = 60.0  # seconds at least between full scans; watchers can be wrong
@@ -95,7 +91,7 @@ class Pair:
         self._left: Session | None = None  # the one whose connection was lost
         self._busy = asyncio.Lock()
         self._moved = asyncio.Event()
-        self._waits: dict[Side, asyncio.Task[None]] = {}
+        self._hearing = Hearing(host)
         self._again: dict[Side, set[str]] = {Side.HOST: set(), Side.CONTAINER: set()}
         self._full: set[Side] = set(Side)
         self._rules: Any = None
@@ -125,9 +121,15 @@ class Pair:
         """Bytes of contents since the sides were connected."""
         return self._session.sent if self._session is not None else 0
 
-    async def flush(self, *, both: bool = True, patience: float = 300.0) -> None:
+    @property
+    def door(self) -> str:
+        """`Telling.door` of the side that is connected now."""
+        return self._far.door if isinstance(self._far, Telling) else ""
+
+    async def flush(self, *, both: bool = True, patience: float = 300.0, known: tuple[str, int] | None = None) -> None:
         """Returns when what was written before the call is on the other side: of this machine's folder, and with `both`
-        of the container's too. Conflicts stay conflicts.
+        of the container's too. Conflicts stay conflicts. `known`: a door and the number that was told there after what
+        matters in the container was written; asking it is not needed then.
 
         Raises SyncHalted when a person has to decide first, LinkError when the other side cannot be reached.
         """
@@ -137,7 +139,8 @@ class Pair:
             for attempt in range(_TRIES):
                 try:
                     async with self._busy:
-                        report = await self._step(both=both)
+                        number = known[1] if known is not None and not attempt and known[0] == self.door else None
+                        report = await self._step(both=both, number=number)
                 except (LinkError, OSError) as error:
                     if attempt:
                         raise
@@ -215,7 +218,7 @@ class Pair:
                 async with self._busy:
                     await self._connected()
                 await self._wait()
-                await self._gather()
+                await self._hearing.gather()
                 async with self._busy:
                     report = await self._step(both=False)
                 if report is not None and report.failures:
@@ -233,10 +236,7 @@ class Pair:
                 attempt += 1
 
     async def close(self) -> None:
-        for task in self._waits.values():
-            task.cancel()
-        await asyncio.gather(*self._waits.values(), return_exceptions=True)
-        self._waits.clear()
+        await self._hearing.close()
         for end in (self._far, self._host):
             if end is not None:
                 with contextlib.suppress(DevenvError, OSError):
@@ -248,8 +248,11 @@ class Pair:
 
     # --- one cycle ---
 
-    async def _step(self, *, both: bool, allow_deletions: bool = False, anyway: bool = False) -> Report | None:
-        """A cycle if there is anything to look at. Held by `_busy`."""
+    async def _step(
+        self, *, both: bool, number: int | None = None, allow_deletions: bool = False, anyway: bool = False
+    ) -> Report | None:
+        """A cycle if there is anything to look at. Held by `_busy`. `number`: see `Hearing.told`; without it, `both`
+        asks the container's side."""
         if self.state is State.PAUSED or (self.state is State.HALTED and not anyway):
             if self.halted is not None:
                 return Report(self.halted)
@@ -257,9 +260,10 @@ class Pair:
         session = await self._connected()
         self._due = set(Side) if time.monotonic() - self._looked > max(_LOOK, _SHARE * self._took) else set()
         self._full |= self._due
-        hints = {Side.HOST: await self._hints(Side.HOST)}
-        far_told = self._told(Side.CONTAINER)
-        hints[Side.CONTAINER] = await self._hints(Side.CONTAINER) if both or far_told else NOTHING
+        hear = self._hearing
+        hints = {Side.HOST: await hear.asked(Side.HOST)}
+        ask = (both and number is None) or Side.CONTAINER in self._full
+        hints[Side.CONTAINER] = await (hear.asked(Side.CONTAINER) if ask else hear.told(number))
         for side in Side:
             if self._again[side]:
                 hints[side] = Hints(hints[side].dirty | self._again[side], hints[side].lost)
@@ -278,7 +282,7 @@ class Pair:
                 calm=allow_deletions,
             )
             if report.unsure:
-                hints = await self._until_calm()
+                hints = await hear.until_calm()
                 report = await session.cycle(hints[Side.HOST], hints[Side.CONTAINER])
         except BaseException:
             self._full = set(Side)  # what the hints said is not lost with this cycle
@@ -287,6 +291,7 @@ class Pair:
             self._looked, self._took = time.monotonic(), time.monotonic() - began
         self._full -= full
         await self._after(report)
+        await hear.rest()
         return report
 
     async def _after(self, report: Report) -> None:
@@ -306,19 +311,6 @@ class Pair:
         else:
             self.halted = None
             self._set(State.IN_STEP if report.settled else State.WORKING)
-
-    async def _hints(self, side: Side) -> Hints:
-        """What was written there until now; from here on `wait` means newer things."""
-        end = self._host if side is Side.HOST else self._far
-        assert end is not None
-        if (task := self._waits.pop(side, None)) is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        return await end.settle()
-
-    def _told(self, side: Side) -> bool:
-        task = self._waits.get(side)
-        return task is None or task.done()
 
     async def _renew_rules(self, hints: Hints, full: set[Side]) -> None:
         """Read again where a hint leads to a file of them, and whenever hints may be wrong."""
@@ -351,6 +343,7 @@ class Pair:
             self._rules = await self._collect()
             await self._host.use_rules(self._rules)
         self._far = await self._open(self._rules)
+        self._hearing.connected(self._far)
         self._full = set(Side)
         self._session = Session(self._host, self._far, self._store, _cycle_name, self._ruler.mode())
         self.why = ""
@@ -386,9 +379,7 @@ class Pair:
         async with self._busy:
             self._left = self._session or self._left
             far, self._far, self._session = self._far, None, None
-            if (task := self._waits.pop(Side.CONTAINER, None)) is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            await self._hearing.lost()
             if far is not None:
                 with contextlib.suppress(DevenvError, OSError):
                     await far.close()
@@ -400,38 +391,7 @@ class Pair:
         """Until a side may have changed, or it is time to look at everything."""
         if self._full or any(self._again.values()):
             return
-        assert self._far is not None
-        for side, end in ((Side.HOST, self._host), (Side.CONTAINER, self._far)):
-            if side not in self._waits:
-                self._waits[side] = asyncio.create_task(end.wait(), name=f"sync hints of {side.value}")
-        due = max(_LOOK, _SHARE * self._took) - (time.monotonic() - self._looked)
-        done, _ = await asyncio.wait(self._waits.values(), timeout=max(0.0, due), return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
-
-    async def _until_calm(self) -> dict[Side, Hints]:
-        """Whoever deletes much has done so: what was heard of until nobody wrote any more."""
-        found = dict.fromkeys(Side, NOTHING)
-        for _ in range(_LOOKS):
-            await asyncio.sleep(_STORM)
-            told = {side: await self._hints(side) for side in Side}
-            found = {s: Hints(found[s].dirty | told[s].dirty, found[s].lost or told[s].lost) for s in Side}
-            if not any(hint.dirty or hint.lost for hint in told.values()):
-                break
-        return found
-
-    async def _gather(self) -> None:
-        """A few milliseconds more: what belongs together comes together. While Git writes, until it has written."""
-        await asyncio.sleep(_GATHER)
-        for _ in range(_LOOKS):
-            if not self._git_writes():
-                return
-            await asyncio.sleep(_STORM)
-
-    def _git_writes(self) -> bool:
-        root = getattr(self._host, "root", None)
-        return root is not None and pathlib.Path(root, ".git", "index.lock").exists()
+        await self._hearing.wait(max(_LOOK, _SHARE * self._took) - (time.monotonic() - self._looked))
 
     async def _wait_state(self) -> None:
         """A person decides; nobody has to hurry."""

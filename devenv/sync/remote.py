@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any, TypeVar
@@ -24,8 +25,8 @@ from devenv.sync.core.given import received
 from devenv.sync.core.guards import Replica
 from devenv.sync.core.told import tell
 from devenv.sync.endpoint import Hints, Trashed, Wanted
-from devenv.sync.exchange import PATIENCE, Exchange, given, quietly_close
-from devenv.sync.side import wire
+from devenv.sync.exchange import PATIENCE, Exchange, believed, given, quietly_close
+from devenv.sync.side import pack, wire
 
 T = TypeVar("T")
 
@@ -36,6 +37,9 @@ _START = 30.0  # seconds for a cold interpreter on a busy machine
 _NOISE = 64 << 10  # bytes before the greeting
 _MOST_COMPRESSED = 256 << 20  # bytes of a tree
 _MOST_DIRTY = 20_000
+_MOST_OFFERED = 1 << 20  # bytes of contents that came unasked
+_LATE = 0.3  # seconds for news that are under way, beside what overtook them
+_DOOR = re.compile(r"(devenv-sync-[0-9a-f]{32})?")
 
 
 async def open_remote(
@@ -100,12 +104,27 @@ class RemoteEndpoint(Exchange):
         self.staged = True
         self._here: Collection[bytes] = ()  # what came ahead
         self._forms: deque[str] = deque(maxlen=8)  # how trees came
+        self._dirty: set[str] = set()  # what it has told by itself and nobody has taken yet
+        self._seen: set[str] = set()  # folders of which `_tree` holds what was told of them
+        self._offered: dict[bytes, bytes] = {}  # contents that came with news
+        self._number = 0  # of the last news
+        self._asks = False  # it has only said that there is something
+        self._newer = asyncio.Event()
+        self.door = ""
+        """Where a process in the container asks how far we were told; "" where there is none."""
         self.lacking = ""
         """Why not everything is watched there."""
 
     async def begin(self) -> None:
         self.start()
-        self.staged = await self._checked(await self._reply(), lambda said: given(said, "staged", bool))
+
+        def read(said: Any) -> tuple[bool, str]:
+            door = given(said, "door", str)
+            if not _DOOR.fullmatch(door):
+                raise wire.Broken("a door of no known form")
+            return given(said, "staged", bool), door
+
+        self.staged, self.door = await self._checked(await self._reply(), read)
 
     def expect(self, tree: Tree) -> None:
         """If it still has that, it need not be sent."""
@@ -115,6 +134,10 @@ class RemoteEndpoint(Exchange):
     async def scan(self, dirty: Collection[str] | None = None, *, rehash: bool = False) -> Tree:
         """Raises OSError as well where it is another folder than `replica` has told: what is there is to be recognised
         before anything follows from it."""
+        if dirty is not None and not rehash and self._seen.issuperset(dirty):
+            self._seen -= set(dirty)  # it has looked before it told us
+            return self._tree
+        self._seen.clear()
         listed = None if dirty is None else sorted(dirty)
         return await self._whole(self._scan({"op": "scan", "dirty": listed, "rehash": rehash}))
 
@@ -123,7 +146,7 @@ class RemoteEndpoint(Exchange):
             base = self._base
             if base == "expected":
                 base = await asyncio.to_thread(_fingerprint, self._tree)
-            await self._write(wire.message(wire.REQUEST, {**request, "base": base}))
+            await self._request({**request, "base": base})
             packed = bytearray()
             while (frame := await self._frame())[0] == wire.DATA:
                 packed += frame[1]
@@ -183,11 +206,14 @@ class RemoteEndpoint(Exchange):
         return await self._call("blocks", read, paths=list(paths))
 
     async def pack(self, wanted: Sequence[Wanted]) -> AsyncIterator[bytes]:
+        if wanted and all(one.digest in self._offered and not one.offset for one in wanted):
+            yield pack.of_contents((one.digest, self._offered[one.digest]) for one in wanted)
+            return
         asked = [[one.digest.hex(), one.path, one.offset, one.old.hex()] for one in wanted]
         async with self._one:
             due = True
             try:
-                await self._write(wire.message(wire.REQUEST, {"op": "pack", "wanted": asked}))
+                await self._request({"op": "pack", "wanted": asked})
                 while (frame := await self._frame())[0] == wire.DATA:
                     yield frame[1]
                 due = False
@@ -222,10 +248,11 @@ class RemoteEndpoint(Exchange):
     async def _apply(self, request: Any, contents: AsyncIterator[bytes] | None, read: Callable[[Any], T]) -> T:
         async with self._one:
             self.staged, self._here = True, ()
-            await self._write(wire.message(wire.REQUEST, request))
+            await self._request(request)
             if contents is not None:
                 await self._send(contents)
             results = await self._checked(await self._reply(), read)
+            self._seen.clear()  # what it said meanwhile it had seen before it made the steps
             self.staged = False
             return results
 
@@ -235,7 +262,7 @@ class RemoteEndpoint(Exchange):
     async def _stage(self, contents: AsyncIterator[bytes], said: Collection[bytes]) -> None:
         async with self._one:
             known, self.staged = not self.staged, True
-            await self._write(wire.message(wire.REQUEST, {"op": "stage"}))
+            await self._request({"op": "stage"})
             await self._send(contents)
             whole = await self._checked(await self._reply(), lambda reply: given(reply, "whole", bool))
             if known and whole:
@@ -256,16 +283,65 @@ class RemoteEndpoint(Exchange):
             raise
 
     async def settle(self) -> Hints:
-        def read(said: Any) -> Hints:
-            dirty = said["dirty"]
-            if len(dirty) > _MOST_DIRTY or not all(isinstance(path, str) for path in dirty):
-                raise wire.Broken("hints of no known form")
-            return Hints(frozenset(dirty), bool(said["lost"]))
-
         self._moved.clear()
-        return await self._call("settle", read)
+        self._asks = False
+        hints = await self._call("settle", lambda said: Hints(frozenset(_folders(said)), bool(said["lost"])))
+        told = self._taken()
+        return Hints(hints.dirty | told.dirty, hints.lost)
+
+    async def told(self) -> Hints:
+        return await self.settle() if self._asks else self._taken()
+
+    def _taken(self) -> Hints:
+        dirty, self._dirty = frozenset(self._dirty), set()
+        if not self._asks and self._gone is None:
+            self._moved.clear()
+        return Hints(dirty, False)
+
+    async def heard(self, number: int) -> bool:
+        try:
+            async with asyncio.timeout(_LATE):
+                while self._number < number and self._gone is None:
+                    self._newer.clear()
+                    await self._newer.wait()
+        except TimeoutError:
+            return False
+        return self._gone is None
+
+    def _on_news(self, payload: bytes | None) -> None:
+        if payload is None:
+            self._asks = True
+        else:
+            header, tree, contents = wire.told(payload)
+            believed(header, lambda said: self._learn(said, tree, contents))
+        self._moved.set()
+
+    def _learn(self, said: Any, packed: bytes, contents: dict[bytes, bytes]) -> None:
+        if self._base != "last":
+            raise wire.Broken("a tree that was not asked for")
+        number, dirty = given(said, "number", int), _folders(said)
+        if any(len(data) > pack.PIECE for data in contents.values()):
+            raise wire.Broken("contents that are not small")
+        replica = _replica(said["replica"])
+        self.lacking = given(said, "lacking", str)[:300]
+        self._tree = received(self._tree, wire.unpacked(packed))
+        self._dirty.update(dirty)
+        if self._replica in (None, replica):
+            self._replica = replica
+            self._seen.update(dirty)
+        else:
+            self._asks = True  # and whoever scans is told that it is another folder
+        if len(self._dirty) > _MOST_DIRTY or len(self._seen) > _MOST_DIRTY:
+            raise wire.Broken("more news than anybody wants")
+        if sum(map(len, self._offered.values())) + sum(map(len, contents.values())) > _MOST_OFFERED:
+            self._offered.clear()  # nobody wanted them
+        self._offered.update(contents)
+        self._number = number
+        self._newer.set()
 
     async def wait(self) -> None:
+        if not self._moved.is_set() and not self._armed:
+            await self._whole(self._arm())
         await self._moved.wait()
         if self._gone is not None:
             raise self._gone
@@ -291,7 +367,9 @@ class RemoteEndpoint(Exchange):
         def read(said: Any) -> dict[str, str]:
             return {str(path): str(why) for path, why in said.items()}
 
-        return await self._call("restore", read, cycle=cycle)
+        found = await self._call("restore", read, cycle=cycle)
+        self._seen.clear()
+        return found
 
 
 _last: tuple[Tree, str] = (None, "")
@@ -305,6 +383,13 @@ def _fingerprint(tree: Tree) -> str:
         found = wire.fingerprint(tell(tree))
         _last = (tree, found)
     return found
+
+
+def _folders(said: Any) -> list[str]:
+    dirty = given(said, "dirty", list)
+    if len(dirty) > _MOST_DIRTY or not all(isinstance(path, str) for path in dirty):
+        raise wire.Broken("hints of no known form")
+    return dirty
 
 
 def _replica(said: Any) -> Replica:

@@ -71,19 +71,22 @@ class ProcessVerbs:
             connection.send(_engine_exec(bench, argv, env, cwd, args))
             return
         size = WindowSize(ctx.rows or 24, ctx.columns or 80) if args.tty else None
+        door = bench.files.door if bench.files is not None else ""
         try:
-            channel = await link.spawn(argv, env=env, cwd=cwd, tty=size, umask=ctx.umask, expect=expect)
+            channel = await link.spawn(argv, env=env, cwd=cwd, tty=size, umask=ctx.umask, expect=expect, door=door)
         except DevenvError as error:
             if error.details.get("code") != "stale":
                 raise _as_a_shell_says(error) from error
             argv, env = await words(False)
-            channel = await self._spawn_checked(link, argv, env, cwd, size, ctx)
+            channel = await self._spawn_checked(link, argv, env, cwd, size, ctx, door)
         connection.start_stream()
         bench.guests += 1
         try:
             async with ClientStream(connection, ctx) as client:
                 ended = dict(await client.run(channel))
-                if bench.files is not None and (why := await bench.files.after()):
+                told = ended.pop("told", None)
+                known = (door, told) if isinstance(told, int) else None
+                if bench.files is not None and (why := await bench.files.after(known)):
                     connection.note(f"devenv: {why}")
                 connection.end(ended)
         finally:
@@ -91,10 +94,17 @@ class ProcessVerbs:
         await connection.drain()
 
     async def _spawn_checked(
-        self, link: Link, argv: list[str], env: Mapping[str, str], cwd: str, size: WindowSize | None, ctx: ClientContext
+        self,
+        link: Link,
+        argv: list[str],
+        env: Mapping[str, str],
+        cwd: str,
+        size: WindowSize | None,
+        ctx: ClientContext,
+        door: str,
     ) -> Channel:
         try:
-            return await link.spawn(argv, env=env, cwd=cwd, tty=size, umask=ctx.umask)
+            return await link.spawn(argv, env=env, cwd=cwd, tty=size, umask=ctx.umask, door=door)
         except DevenvError as error:
             raise _as_a_shell_says(error) from error
 

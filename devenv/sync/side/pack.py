@@ -110,6 +110,32 @@ def write(root: str, wanted: "Iterable[Wanted]", algorithm: str = "sha256") -> "
     yield bytes(buffer)
 
 
+def small(root: str, path: str, digest: bytes, most: int, algorithm: str = "sha256") -> "bytes | None":
+    """The content if it is that one and no larger."""
+    try:
+        number = os.open(os.path.join(root, path), _FLAGS)
+    except OSError:
+        return None
+    with open(number, "rb", buffering=0) as file:
+        info = os.fstat(number)
+        if not stat.S_ISREG(info.st_mode) or info.st_size > most:
+            return None
+        try:
+            data = _full(file.read, most + 1)
+        except OSError:
+            return None
+    return data if len(data) <= most and hashlib.new(algorithm, data).digest() == digest else None
+
+
+def of_contents(contents: "Iterable[tuple[bytes, bytes]]") -> bytes:
+    """The stream of (digest, content), small ones."""
+    contents = list(contents)
+    parts = [beginning(sum(len(data) for _, data in contents))]
+    for digest, data in contents:
+        parts += whole(digest, data)
+    return b"".join(parts + [ENDING])
+
+
 def _size(root: str, path: str) -> int:
     try:
         return os.lstat(os.path.join(root, path)).st_size

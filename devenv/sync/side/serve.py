@@ -1,4 +1,4 @@
-"""The far side's process: requests on stdin, answers and hints on stdout, until stdin ends."""
+"""The far side's process: requests on stdin, answers and news on stdout, until stdin ends."""
 
 import ctypes
 import gc
@@ -7,8 +7,10 @@ import os
 import select
 import sys
 import threading
+import time
 
-from . import renaming, wire
+from . import door, renaming, wire
+from .news import News
 from .pack import Broken, Receiver
 from .place import Place
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _READ = 1 << 16  # a pipe holds no more, and a larger buffer is new pages each time
 _MANY = 1000  # steps
 _FLUSH = 32 << 20  # bytes
+_GATHER = 0.01  # seconds: an editor's save is several events
+_GOING = 0.05  # seconds more where something was deleted: much that is being deleted is asked about, not followed
 
 
 def _trim() -> None:
@@ -73,7 +77,14 @@ class Server:
         self._source, self._sink = source, sink
         self._frames = wire.Frames()
         self._waiting = []  # type: list[tuple[int, bytes]]
-        self._sending = threading.Lock()
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        self._door = door.Door()
+        self._news = News()
+        self._due = None  # type: float | None
+        """When the host is to be told that something was written; before it may be, if it is not armed."""
+        self._armed = False
+        self._going = False  # a moment was given to whoever deletes
         self._place = None  # type: Place | None
         self._sent = None  # type: Any
         self._expected = ""
@@ -83,23 +94,86 @@ class Server:
         gc.disable()  # trees have no cycles, and looking for some takes as long as scanning
         try:
             while True:
-                kind, payload = self._next()
+                kind, payload = self._idle()
                 if kind == wire.REQUEST:
+                    self._armed = False
                     self._answer(json.loads(payload.decode("ascii")))
+                elif kind == wire.ARM:
+                    self._armed = True
                 elif kind not in (wire.DATA, wire.END, wire.STOP):  # of a request that was refused, or done already
                     raise wire.Broken("a frame of kind %d" % kind)
         except EOFError:
             pass
         finally:
+            self._door.close()
             if self._place is not None:
                 self._place.close()
 
+    def _idle(self) -> "tuple[int, bytes]":
+        """The next frame. Until it comes the host is told what it wants to know at once."""
+        sources = [self._source, self._woken] + ([self._door] if self._door.name else [])  # type: list[Any]
+        while not self._waiting:
+            due = self._due if self._armed else None
+            ready = select.select(sources, [], [], None if due is None else max(0.0, due - time.monotonic()))[0]
+            if self._woken in ready:
+                os.read(self._woken, 64)
+                self._due = self._due or time.monotonic() + _GATHER
+            if self._source in ready:
+                self._read()
+                while self._waiting and self._waiting[-1][0] == wire.ARM:
+                    self._waiting.pop()
+                    self._armed = True
+            if self._door in ready:
+                for guest in self._door.knocks():
+                    door.answer(guest, self._told())
+            if self._armed and self._due is not None and time.monotonic() >= self._due:
+                self._tell()
+        return self._waiting.pop()
+
+    def _read(self) -> None:
+        data = os.read(self._source, _READ)
+        if not data:
+            raise EOFError()
+        self._waiting = self._frames.feed(data)[::-1]
+
+    def _told(self) -> int:
+        """The number of the news that hold all that was written until now."""
+        place = self._place
+        if place is None or not place.watching:
+            return door.UNKNOWN
+        if not self._news.hear(place):
+            return self._news.number
+        if self._armed and self._look(place):
+            return self._news.number
+        self._due = self._due or time.monotonic()
+        return door.UNKNOWN
+
+    def _tell(self) -> None:
+        self._due = None
+        place = self._place
+        if place is None or not self._news.hear(place):
+            return
+        if not self._going and self._news.goes(place, self._sent):
+            self._going, self._due = True, time.monotonic() + _GOING
+        elif not self._look(place):
+            self._armed = False
+            self._send(wire.frame(wire.EVENT))
+
+    def _look(self, place: Place) -> bool:
+        self._going = False
+        found = self._news.look(place, self._sent)
+        if found is None:
+            return False
+        frame, self._sent = found
+        self._due = None
+        if frame:
+            self._armed = False
+            self._send(frame)
+        return True
+
     def _next(self) -> "tuple[int, bytes]":
         while not self._waiting:
-            data = os.read(self._source, _READ)
-            if not data:
-                raise EOFError()
-            self._waiting = self._frames.feed(data)[::-1]
+            self._read()
         return self._waiting.pop()
 
     def _stopped(self) -> bool:
@@ -115,10 +189,9 @@ class Server:
         return False
 
     def _send(self, data: bytes) -> None:
-        with self._sending:
-            left = memoryview(data)
-            while left:
-                left = left[os.write(self._sink, left) :]
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._sink, left) :]
 
     def _answer(self, request: "Said") -> None:
         try:
@@ -137,14 +210,14 @@ class Server:
         if request["rules"] is not None:
             place.use_rules(request["rules"])
         self._place = place
-        return {"python": list(sys.version_info[:3]), "staged": place.is_staged()}
+        return {"python": list(sys.version_info[:3]), "staged": place.is_staged(), "door": self._door.name}
 
-    def _tell(self) -> None:
+    def _moved(self) -> None:
         """From the watcher's thread."""
         try:
-            self._send(wire.frame(wire.EVENT))
-        except OSError:
-            pass  # the host is gone, and stdin says so
+            os.write(self._wake, b".")
+        except BlockingIOError:
+            pass  # it is awake
 
     def _on_scan(self, place: Place, request: "Said") -> "Any":
         tree = place.scan(request["dirty"], request["rehash"])
@@ -189,6 +262,7 @@ class Server:
 
     def _on_apply(self, place: Place, request: "Said") -> "Any":
         steps = [(path, wire.hear(before), wire.hear(after)) for path, before, after in request["steps"]]
+        self._news.given.update([after[1] for _, _, after in steps if after is not None and after[0] == "f"])
         if not request["contents"]:
             return place.apply(steps, request["cycle"])
         with place.receive(steps) as coming:
@@ -225,9 +299,12 @@ class Server:
 
     def _on_settle(self, place: Place, request: "Said") -> "Any":
         if not place.watching:
-            place.watch(self._tell)
-        dirty, lost = place.settle()
-        return {"dirty": sorted(dirty), "lost": lost}
+            place.watch(self._moved)
+        self._due = None
+        if self._news.hear(place):
+            self._look(place)
+        dirty, lost = self._news.take()
+        return {"dirty": dirty, "lost": lost}
 
     def _on_rules(self, place: Place, request: "Said") -> "Any":
         place.use_rules(request["rules"])

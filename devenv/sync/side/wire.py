@@ -3,8 +3,10 @@
     frame = kind:u8 length:u32 payload
 
 A request (JSON) is answered by one reply (JSON), in order; long ones come in `PART` frames and a last one of their own
-kind. Contents and trees come in data frames: behind a request and before `END`, or before the reply. Events and `STOP`
-come at any time.
+kind. Contents and trees come in data frames: behind a request and before `END`, or before the reply. `STOP` comes at
+any time. After `ARM` and until the next request the far side may say once, unasked, that something was written: by
+`NEWS`, which holds what it found there, or by an `EVENT` where that would be long. So no tree is ever told against
+another than the last one.
 
 A tree is written as: null nothing · "f" + hex a file, "x" one that is executable · "l" + target a link · "u" not
 tracked · "p" + text a problem · {name: tree} a folder. In a delta a folder that has the member "/" is told only in what
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
     Said = Any
 
 MAGIC = b"\0\xffdevenv-sync\n1\0\n"
-REQUEST, REPLY, DATA, END, EVENT, STOP, PART = range(1, 8)
+REQUEST, REPLY, DATA, END, EVENT, STOP, PART, NEWS, ARM = range(1, 10)
 MOST = 2 << 20  # bytes of a frame
 TEXT = 1 << 20  # bytes of data in one frame
 MOST_TREE = 512 << 20  # bytes of one, as JSON
 SAME = "/"
 _HEAD = struct.Struct(">BI")
+_NEWS = struct.Struct(">II")
 
 
 class Broken(ValueError):
@@ -63,7 +66,7 @@ class Frames:
         at = 0
         while len(buffer) - at >= _HEAD.size:
             kind, length = _HEAD.unpack_from(buffer, at)
-            if length > MOST or not REQUEST <= kind <= PART:
+            if length > MOST or not REQUEST <= kind <= ARM:
                 raise Broken("a frame of %d bytes, of kind %d" % (length, kind))
             end = at + _HEAD.size + length
             if len(buffer) < end:
@@ -82,6 +85,32 @@ class Frames:
             found.append((kind, payload))
         del buffer[:at]
         return found
+
+
+def news(header: "Said", tree: bytes, contents: "list[bytes]") -> bytes:
+    """A frame. `header["contents"]` are the digests (hex) and sizes of what is in `contents`, in its order."""
+    text = json.dumps(header, separators=(",", ":")).encode("ascii")
+    return frame(NEWS, b"".join([_NEWS.pack(len(text), len(tree)), text, tree] + contents))
+
+
+def told(payload: bytes) -> "tuple[Said, bytes, dict[bytes, bytes]]":
+    """(header, tree, contents by their digests) of a `NEWS` frame. Raises Broken."""
+    try:
+        length, tree = _NEWS.unpack_from(payload)
+        at = _NEWS.size + length
+        header = json.loads(payload[_NEWS.size : at].decode("ascii"))
+        end = at + tree
+        contents = {}
+        for digest, size in header["contents"]:
+            if size < 0:
+                raise ValueError("less than nothing")
+            contents[bytes.fromhex(digest)] = payload[end : end + size]
+            end += size
+    except (struct.error, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise Broken("news of no known form: %s" % (error,)) from None
+    if end != len(payload):
+        raise Broken("news of another length")
+    return header, payload[at : at + tree], contents
 
 
 def say(node: "Tree | None") -> "Said":

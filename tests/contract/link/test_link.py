@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import pathlib
@@ -100,6 +101,41 @@ async def test_what_is_expected_of_files_is_looked_at_first(link: Link, tmp_path
         assert caught.value.details["code"] == "stale"
     assert not (tmp_path / "begun").exists()
     assert not link.closed
+
+
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [(7, {"exit": 3, "told": 7}), (0, {"exit": 3, "told": 0}), (-1, {"exit": 3}), (None, {"exit": 3})],
+)
+async def test_the_end_of_a_program_says_how_far_the_files_were_told(
+    link: Link, answer: int | None, result: dict[str, int], tmp_path: pathlib.Path
+) -> None:
+    """None: it is busy, and does not answer in time."""
+    seen, left = [], asyncio.Event()
+
+    async def knock(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append((tmp_path / "written").exists())
+        if answer is None:
+            assert await reader.read() == b"", "it has gone"
+        else:
+            writer.write(answer.to_bytes(8, "big", signed=True))
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        left.set()
+
+    door = f"devenv-test-{os.urandom(8).hex()}"
+    async with await asyncio.start_unix_server(knock, "\0" + door):
+        words = ["sh", "-c", "touch written; exit 3"]
+        channel = await link.spawn(words, env=ENV, cwd=str(tmp_path), door=door)
+        while await channel.recv() is not None:
+            pass
+        await asyncio.wait_for(left.wait(), 5)
+        assert (channel.result, seen) == (result, [True])
+    channel = await link.spawn(["true"], env=ENV, cwd="/", door=door)
+    while await channel.recv() is not None:
+        pass
+    assert channel.result == {"exit": 0}, "nobody is behind the door any more"
 
 
 async def test_closing_a_channel_hangs_the_process_up(link: Link) -> None:

@@ -250,12 +250,12 @@ class Liar:
 
     exec_id = "x"
 
-    def __init__(self, answer: Callable[[dict[str, Any]], bytes], greeting: bytes = wire.MAGIC) -> None:
+    def __init__(self, answer: Callable[[dict[str, Any]], bytes], greeting: bytes = wire.MAGIC, door: str = "") -> None:
         self._answer = answer
         self._out: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._frames = wire.Frames()
         self._booted = False
-        hello = {"ok": True, "result": {"python": [3, 6, 0], "staged": False}}
+        hello = {"ok": True, "result": {"python": [3, 6, 0], "staged": False, "door": door}}
         self._greeting = greeting + wire.message(wire.REPLY, hello)
 
     async def write(self, data: bytes) -> None:
@@ -297,7 +297,19 @@ def tree(said: Any, **more: Any) -> bytes:
     return wire.frame(wire.DATA, said if isinstance(said, bytes) else wire.packed(said)) + reply(head)
 
 
+def news(said: Any, *contents: bytes, **more: Any) -> bytes:
+    head = {"number": 1, "dirty": [""], "replica": ["w", 1], "lacking": "", "contents": []}
+    return wire.news({**head, **more}, said if isinstance(said, bytes) else wire.packed(said), list(contents))
+
+
 ABOVE = {"..": "f" + "00" * 32}
+SAME = {wire.SAME: 0}
+QUIET = reply({"dirty": [], "lost": False})
+
+
+async def scan_twice(end: RemoteEndpoint) -> None:
+    await end.scan()
+    await end.scan()
 
 
 @pytest.mark.parametrize(
@@ -320,6 +332,19 @@ ABOVE = {"..": "f" + "00" * 32}
         pytest.param(wire.message(wire.REPLY, {"ok": False}), lambda end: end.settle(), id="an error that is none"),
         pytest.param(wire.frame(wire.END), lambda end: end.settle(), id="no reply"),
         pytest.param(b"\xff" * 64, lambda end: end.settle(), id="no frames"),
+        pytest.param(news(SAME), lambda end: end.settle(), id="news for whoever has no tree"),
+        pytest.param(tree({}) + news({**SAME, **ABOVE}), scan_twice, id="news of a name above"),
+        pytest.param(tree({}) + news(b"junk"), scan_twice, id="news that cannot be read"),
+        pytest.param(tree({}) + news(SAME, b"data"), scan_twice, id="contents of no name"),
+        pytest.param(tree({}) + news(SAME, contents=[["00", 5]]), scan_twice, id="contents that are not there"),
+        pytest.param(tree({}) + news(SAME, contents=[["00", -1]]), scan_twice, id="less than no contents"),
+        pytest.param(tree({}) + news(SAME, contents=[["0", 0]]), scan_twice, id="half a digest"),
+        pytest.param(tree({}) + news(SAME, contents=7), scan_twice, id="a number of contents"),
+        pytest.param(tree({}) + news(SAME, dirty=[7]), scan_twice, id="news of folders that are numbers"),
+        pytest.param(tree({}) + news(SAME, number="1"), scan_twice, id="a number that is a text"),
+        pytest.param(tree({}) + news(SAME, replica=None), scan_twice, id="news of no replica"),
+        pytest.param(tree({}) + wire.frame(wire.NEWS, b"\xff" * 9), scan_twice, id="news of no form"),
+        pytest.param(tree({}) + wire.frame(wire.NEWS), scan_twice, id="no news"),
     ],
 )
 async def test_a_far_side_that_means_harm_is_left(answer: bytes, call: Callable[[RemoteEndpoint], Any]) -> None:
@@ -330,6 +355,11 @@ async def test_a_far_side_that_means_harm_is_left(answer: bytes, call: Callable[
     with pytest.raises(LinkError, match="broke the protocol"):
         await end.settle()
     await end.close()
+
+
+async def test_a_door_that_is_none() -> None:
+    with pytest.raises(LinkError, match="a door of no known form"):
+        await connected(LyingEngine(Liar(lambda request: QUIET, door="/etc/passwd")), pathlib.Path("/nowhere"))  # type: ignore[arg-type]
 
 
 async def test_contents_that_mean_harm_reach_nothing(tmp_path: pathlib.Path) -> None:
