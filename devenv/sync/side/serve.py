@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 
-from . import door, renaming, wire
+from . import renaming, wire
+from .ears import UNKNOWN, Ears, answer
 from .news import News
 from .pack import Broken, Receiver
 from .place import Place
@@ -72,14 +73,16 @@ class Flusher:
         os.close(self._folder)
 
 
+def _unheard() -> None:
+    pass
+
+
 class Server:
     def __init__(self, source: int, sink: int) -> None:
         self._source, self._sink = source, sink
         self._frames = wire.Frames()
         self._waiting = []  # type: list[tuple[int, bytes]]
-        self._woken, self._wake = os.pipe()
-        os.set_blocking(self._wake, False)
-        self._door = door.Door()
+        self._ears = None  # type: Ears | None
         self._news = News()
         self._due = None  # type: float | None
         """When the host is to be told that something was written; before it may be, if it is not armed."""
@@ -91,10 +94,11 @@ class Server:
 
     def run(self) -> None:
         """Raises Broken for a host that does not keep to the format."""
+        self._ears = Ears(self._source)
         gc.disable()  # trees have no cycles, and looking for some takes as long as scanning
         try:
             while True:
-                kind, payload = self._idle()
+                kind, payload = self._idle(self._ears)
                 if kind == wire.REQUEST:
                     self._armed = False
                     self._answer(json.loads(payload.decode("ascii")))
@@ -105,27 +109,24 @@ class Server:
         except EOFError:
             pass
         finally:
-            self._door.close()
+            self._ears.close()
             if self._place is not None:
                 self._place.close()
 
-    def _idle(self) -> "tuple[int, bytes]":
+    def _idle(self, ears: "Ears") -> "tuple[int, bytes]":
         """The next frame. Until it comes the host is told what it wants to know at once."""
-        sources = [self._source, self._woken] + ([self._door] if self._door.name else [])  # type: list[Any]
         while not self._waiting:
             due = self._due if self._armed else None
-            ready = select.select(sources, [], [], None if due is None else max(0.0, due - time.monotonic()))[0]
-            if self._woken in ready:
-                os.read(self._woken, 64)
-                self._due = self._due or time.monotonic() + _GATHER
-            if self._source in ready:
+            came, moved, guests = ears.wait(None if due is None else max(0.0, due - time.monotonic()))
+            if came:
                 self._read()
                 while self._waiting and self._waiting[-1][0] == wire.ARM:
                     self._waiting.pop()
                     self._armed = True
-            if self._door in ready:
-                for guest in self._door.knocks():
-                    door.answer(guest, self._told())
+            if moved:
+                self._due = self._due or time.monotonic() + _GATHER
+            for guest in guests:
+                answer(guest, self._told())
             if self._armed and self._due is not None and time.monotonic() >= self._due:
                 self._tell()
         return self._waiting.pop()
@@ -140,13 +141,13 @@ class Server:
         """The number of the news that hold all that was written until now."""
         place = self._place
         if place is None or not place.watching:
-            return door.UNKNOWN
+            return UNKNOWN
         if not self._news.hear(place):
             return self._news.number
         if self._armed and self._look(place):
             return self._news.number
         self._due = self._due or time.monotonic()
-        return door.UNKNOWN
+        return UNKNOWN
 
     def _tell(self) -> None:
         self._due = None
@@ -210,14 +211,11 @@ class Server:
         if request["rules"] is not None:
             place.use_rules(request["rules"])
         self._place = place
-        return {"python": list(sys.version_info[:3]), "staged": place.is_staged(), "door": self._door.name}
-
-    def _moved(self) -> None:
-        """From the watcher's thread."""
-        try:
-            os.write(self._wake, b".")
-        except BlockingIOError:
-            pass  # it is awake
+        return {
+            "python": list(sys.version_info[:3]),
+            "staged": place.is_staged(),
+            "door": self._ears.name if self._ears is not None else "",
+        }
 
     def _on_scan(self, place: Place, request: "Said") -> "Any":
         tree = place.scan(request["dirty"], request["rehash"])
@@ -299,7 +297,7 @@ class Server:
 
     def _on_settle(self, place: Place, request: "Said") -> "Any":
         if not place.watching:
-            place.watch(self._moved)
+            place.watch(self._ears.wake if self._ears is not None else _unheard)
         self._due = None
         if self._news.hear(place):
             self._look(place)
