@@ -17,6 +17,8 @@ class Side(enum.Enum):
     HOST = "host"
     CONTAINER = "container"
 
+    __hash__ = object.__hash__  # Enum's own is written in Python, and a cycle needs it some fifty times
+
 
 class Halt(enum.Enum):
     ROOT_GONE = "its root is gone"

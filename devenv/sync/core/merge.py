@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Callable
+from typing import NamedTuple
 
 from devenv.sync.core.entries import (
     EMPTY,
@@ -109,8 +110,7 @@ def merge(
     return Merged(result.host, result.container, result.ancestor, tuple(merger.conflicts))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Three:
+class _Three(NamedTuple):
     ancestor: Tree
     host: Tree
     container: Tree

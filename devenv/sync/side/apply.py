@@ -92,6 +92,10 @@ class Applier:
     @staticmethod
     def _made(folder: int, name: str, mode: int) -> int:
         try:
+            return os.open(name, _FOLDER, dir_fd=folder)
+        except FileNotFoundError:
+            pass
+        try:
             os.mkdir(name, mode, dir_fd=folder)
         except FileExistsError:
             pass

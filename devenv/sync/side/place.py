@@ -216,12 +216,18 @@ class Place:
     def _made(self) -> None:
         """Our own folder, which no version control shall see."""
         own = os.path.join(self.root, OWN)
+        rule = os.path.join(own, ".gitignore")
+        try:
+            os.lstat(rule)
+            return
+        except FileNotFoundError:
+            pass
         try:
             os.mkdir(own, 0o700)
         except FileExistsError:
             pass
         try:
-            with open(os.path.join(own, ".gitignore"), "x", encoding="ascii") as file:
+            with open(rule, "x", encoding="ascii") as file:
                 file.write("*\n")
         except FileExistsError:
             pass
@@ -236,6 +242,8 @@ class Place:
 
     def missing(self, digests: "Collection[bytes]") -> "dict[bytes, int]":
         """Those that are not staged, and how much there is of each."""
+        if not self.staged:
+            return dict.fromkeys(digests, 0)
         with self._applier() as applier:
             stage = applier.contents
             return {digest: stage.partly(digest) for digest in digests if not stage.has(digest)}
