@@ -7,6 +7,7 @@ import errno
 import heapq
 import os
 import stat
+from typing import ClassVar
 
 OWN = ".devenv"
 TICK = 4_000_000  # nanoseconds: Linux stamps files with a clock that stands still in between
@@ -49,7 +50,7 @@ class Inode:
         self.kept = False  # a person wrote it, or it outlived a cycle at its place: the engine may not destroy it
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, eq=False)
 class Info:
     st_dev: int
     st_ino: int
@@ -58,8 +59,8 @@ class Info:
     st_size: int
     st_mtime_ns: int
     st_ctime_ns: int
-    st_uid: int = 0
-    st_gid: int = 0
+    st_uid: ClassVar[int] = 0
+    st_gid: ClassVar[int] = 0
 
     @property
     def st_ctime(self) -> float:

@@ -161,6 +161,13 @@ class Stream:
         self._process.close()
 
 
+class Near(End):
+    """The host, where what it has may go ahead of the first look."""
+
+    async def scan_aloud(self, say: Callable[[str, bytes, bytes], None]) -> Tree:
+        return await self._over(self.local.scan_aloud(say))
+
+
 class Far(End):
     """The container. Its process begins when the first thing is asked of it."""
 
@@ -224,6 +231,14 @@ class Far(End):
 
     async def apply(self, steps: Sequence[Step], cycle: str, contents: AsyncIterator[bytes] | None = None) -> list[str]:
         return await self._over(self._asked(lambda remote: remote.apply(steps, cycle, contents)))
+
+    @property
+    def staged(self) -> bool:
+        return self._remote is None or self._remote.staged
+
+    async def stage(self, contents: AsyncIterator[bytes], said: Collection[bytes]) -> None:
+        arriving = self._arriving(contents)
+        await self._over(self._asked(lambda remote: remote.stage(arriving, said)))
 
     def _freshly(self, fresh: set[str]) -> None:
         if self._process.place is not None:

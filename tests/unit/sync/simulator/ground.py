@@ -29,7 +29,7 @@ def _parts(path: str) -> tuple[str, tuple[str, ...], str]:
 
 
 class Ground:
-    """`due(name, disk)` is called ahead of each call, while something waits for its turn."""
+    """`due(name, disk)` is called ahead of each call of a name that is `awaited`, or of any where that holds ""."""
 
     def __init__(self, disks: dict[str, Disk]) -> None:
         self.disks = disks
@@ -39,6 +39,7 @@ class Ground:
         self.calls = 0
         self.now = 1_800_000_000 * 10**9
         self.due: Callable[[str, Disk], None] | None = None
+        self.awaited: frozenset[str] = frozenset()
         self.excused = False  # a person prefers one side, so that the other's files may go unseen
         self.exchanges = True
         self.cycling = False
@@ -61,7 +62,7 @@ class Ground:
         self.calls += 1
         self.now += _CALL
         self.at = disk
-        if self.due is not None:
+        if self.due is not None and (name in self.awaited or "" in self.awaited):
             self.due(name, disk)
             if disk.dead:
                 raise Crash
@@ -128,7 +129,7 @@ class Ground:
         self.calls += 1
         self.now += _CALL
         self.at = disk
-        if self.due is not None:
+        if self.due is not None and (call in self.awaited or "" in self.awaited):
             self._about = path, dir_fd
             self.due(call, disk)
             if disk.dead:

@@ -51,6 +51,22 @@ _STREAMS = SimpleNamespace(
 )
 
 
+class _Unhurried:
+    """Of what it brings to the disk nobody may think that it is durable."""
+
+    def __init__(self, folder: int) -> None:
+        pass
+
+    def __enter__(self) -> _Unhurried:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def wrote(self, size: int) -> None:
+        pass
+
+
 @contextlib.contextmanager
 def simulated() -> Iterator[None]:
     """Around many schedules, of which each is short. Not for two threads at once."""
@@ -69,6 +85,7 @@ def simulated() -> Iterator[None]:
         if "time" in module.__dict__:
             put(module, "time", _INSTALLED.clock)
     put(serve, "os", _STREAMS)
+    put(serve, "Flusher", _Unhurried)
     put(serve, "select", SimpleNamespace(select=lambda sources, *_: ([each for each in sources if each.waits], [], [])))
     put(renaming, "_call", _INSTALLED.renameat2)
     put(renaming, "flush", None)

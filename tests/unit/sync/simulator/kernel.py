@@ -127,7 +127,7 @@ class Kernel(Ground):
         handle = self.fds[number]
         disk, inode = handle.disk, handle.inode
         self.enter(disk, "write")
-        if not handle.writes:
+        if not handle.flags & _WRITES:
             raise error(errno.EBADF)
         if inode.kept:
             self.forbid(f"{disk.name}: the engine wrote into {inode.data!r}")
@@ -137,7 +137,7 @@ class Kernel(Ground):
                 raise error(errno.ENOSPC)
             data = data[: disk.space]
             disk.space -= len(data)
-        at = len(inode.data) if handle.append else handle.position
+        at = len(inode.data) if handle.flags & os.O_APPEND else handle.position
         inode.data = inode.data[:at].ljust(at, b"\0") + data + inode.data[at + len(data) :]
         handle.position = at + len(data)
         inode.mtime = inode.ctime = self.stamp(disk)

@@ -15,20 +15,24 @@ if TYPE_CHECKING:
 
 
 class Handle:
-    __slots__ = ("append", "disk", "inode", "position", "writes")
+    __slots__ = ("disk", "flags", "inode", "position")
 
     def __init__(self, disk: Disk, inode: Inode, flags: int) -> None:
-        self.disk, self.inode = disk, inode
+        self.disk = disk
+        self.inode = inode
+        self.flags = flags
         self.position = 0
-        self.writes = flags & (os.O_WRONLY | os.O_RDWR) != 0
-        self.append = flags & os.O_APPEND != 0
 
 
 class Entry:
     __slots__ = ("_inode", "_kernel", "_parent", "disk", "name", "path")
 
     def __init__(self, kernel: Kernel, disk: Disk, parent: Inode, path: str, name: str, inode: Inode) -> None:
-        self._kernel, self.disk, self._parent, self.name, self._inode = kernel, disk, parent, name, inode
+        self._kernel = kernel
+        self.disk = disk
+        self._parent = parent
+        self.name = name
+        self._inode = inode
         self.path = f"{path}/{name}"
 
     def is_dir(self, *, follow_symlinks: bool) -> bool:

@@ -15,7 +15,7 @@ from devenv.sync.session import Report, Session
 from tests.unit.sync.simulator.disks import OWN, Crash, Disk
 from tests.unit.sync.simulator.driven import driven
 from tests.unit.sync.simulator.ends import End, Link, Record
-from tests.unit.sync.simulator.far import Far
+from tests.unit.sync.simulator.far import Far, Near
 from tests.unit.sync.simulator.kernel import Kernel
 from tests.unit.sync.simulator.loop import Loop
 from tests.unit.sync.simulator.people import Action, People
@@ -90,7 +90,7 @@ class Scene:
     def _end_of(self, disk: Disk) -> End:
         if self.schedule.wire and disk.name == "container":
             return Far(disk, self.links[disk.name], lambda: self._crashed, self._chance)
-        return End(disk, self.links[disk.name], lambda: self._crashed)
+        return (Near if self.schedule.wire else End)(disk, self.links[disk.name], lambda: self._crashed)
 
     def _idle(self) -> bool:
         end = self.ends["container"]
@@ -154,6 +154,7 @@ class Scene:
 
     def _listen(self) -> None:
         self.kernel.due = self._due if self._armed else None
+        self.kernel.awaited = frozenset(waiting.call for waiting in self._armed)
 
     def _say(self, text: str) -> None:
         self.story.append(text)

@@ -182,23 +182,14 @@ class World(Scene):
             if self._must_halt.get(name) == "gone":
                 del self._must_halt[name]
             self.people.allow(disk)
-        rest = 0
         allow = False
         how = "none" if self._missed else "exact"
         for _ in range(QUIET):
             self.kernel.now += _REST
             report = self.cycle(how, allow)
-            allow = False
-            if report is None:
-                rest = 0
-            elif report.halted is not None:
-                rest, allow = 0, self.answer(report)
-            elif report.failures or any(report.done.values()):
-                rest = 0
-            else:
-                rest += 1
-                if rest == 2:
-                    break
+            allow = report is not None and report.halted is not None and self.answer(report)
+            if report is not None and report.settled and not any(report.done.values()):
+                break  # one more would have nothing to look at
         else:
             self.kernel.forbid("no end: " + self.story[-1])
         saves = self.record.saves
