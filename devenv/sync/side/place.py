@@ -2,12 +2,14 @@
 
 import binascii
 import hashlib
+import json
 import os
 import stat
 import time
 
 from . import memory, pack, trash
 from .apply import MOVING, OWN, Applier
+from .rules import MEANING, Matcher
 from .scan import RECORD, Scanner
 from .watch import POLL, Poller, Watcher
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     Tree = tuple[Any, ...]
 
 _DAY = 86400.0
+_UNKNOWN = bytes(32)
 _MUCH = 500  # files that were read: worth to be remembered at once
 BIG = 8 << 20
 """From this size on only the changed blocks of a file travel."""
@@ -60,6 +63,7 @@ class Place:
         self._took = 0.0  # seconds that the last full scan took
         self._notify = None  # type: Callable[[], None] | None
         self._record = RECORD + hashlib.new(algorithm).digest_size
+        self._rules = _word(None)
         self._loaded = False
         self._unsaved = 0  # files whose contents were read, and only memory knows what they are
         self._pruned = 0.0
@@ -118,9 +122,9 @@ class Place:
 
     def use_rules(self, rules: "Any") -> None:
         """The next scan is a full one."""
-        ignored, too_big = _matching(rules)
-        self.scanner.ignored = lambda path, is_folder: path == OWN or ignored(path, is_folder)
-        self.scanner.too_big = too_big
+        self.scanner.ignored, self.scanner.too_big = _matching(rules)
+        self.scanner.tracked = False
+        self._rules = _word(rules)
         self.tree = None
         self._rewatch()
 
@@ -129,7 +133,8 @@ class Place:
             dirty = None
         if not self._loaded:
             self._loaded = True
-            self.scanner.known = memory.load(self._memory, self._record)
+            self.scanner.known, word = memory.load(self._memory, self._record)
+            self.scanner.tracked = word == self._rules
             self._recover()
         began = time.monotonic()
         dirty = None if dirty is None else self._mine.union(dirty)
@@ -172,7 +177,8 @@ class Place:
             return
         try:
             self._made()
-            memory.save(self._memory, self.scanner.known, self._record)
+            word = self._rules if self.scanner.tracked else _UNKNOWN
+            memory.save(self._memory, self.scanner.known, self._record, word)
         except OSError:
             return  # a full disk, or one that may not be written: reading again is all that it costs
         self._unsaved = 0
@@ -366,10 +372,13 @@ class Place:
 def _matching(rules: "Any") -> "tuple[Callable[[str, bool], bool], Callable[[str, int], bool] | None]":
     if rules is None:
         return _only_own, None
-    from .rules import Matcher
-
     matcher = Matcher(rules)
     return matcher.ignored, matcher.too_big
+
+
+def _word(rules: "Any") -> bytes:
+    """Of equal rules an equal one."""
+    return hashlib.sha256(json.dumps([MEANING, rules], sort_keys=True).encode("ascii")).digest()
 
 
 def _only_own(path: str, is_folder: bool) -> bool:

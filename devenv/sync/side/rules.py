@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Rule = tuple[tuple[int, int, int], bool, bool, str, bool, str, str]  # its strength, then as above
 
 OWN = ".devenv"
+MEANING = 1
+"""Another number: the same rules say something else than they did."""
 # Each of these names is `.git` somewhere: case, code points that HFS+ does not see, what Windows drops and shortens.
 _UNSEEN = "[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]*"
 _is_gits = re.compile(_UNSEEN + _UNSEEN.join(["[.]", "[gG]", "[iI]", "[tT]", "[ .]*"]) + r"\Z|[gG][iI][tT]~1\Z").match

@@ -78,6 +78,8 @@ class Scanner:
         self.aloud = None  # type: Callable[[str, bytes, bytes], None] | None
         self.known = {}  # type: dict[str, dict[str, bytes]]
         """Folder -> name -> what vouches for a file, and its digest (`pack_record`)."""
+        self.tracked = False
+        """Whether all of them were tracked by the rules of now: then nobody asks about one that is as it was."""
         self.fresh = set()  # type: set[str]
         """Folders that came to be since the last scan: what is known of such a path was another folder's."""
         self._hash = getattr(hashlib, algorithm)
@@ -130,6 +132,7 @@ class Scanner:
             self.fresh |= self._fresh
             raise
         self.known = self._seen
+        self.tracked = self.tracked or self._dirty is None
         if tree[0] == "p":
             raise PermissionError(errno.EACCES, tree[1], self.root)
         return tree
@@ -175,15 +178,35 @@ class Scanner:
             return ("p", os.strerror(error.errno or 0))
         # This loop is what a look at everything costs: whatever it does, it does for each file.
         pack, regular, any_link, executable = _KEY.pack, stat.S_IFREG, 0o170000, _EXECUTABLE
+        asked = self.tracked
         same = True
         with listing:
             for entry in listing:
                 name = entry.name
-                below = prefix + name
                 was = old.get(name)
                 node = None  # type: Tree | None
                 try:
                     is_folder = entry.is_dir(follow_symlinks=False)
+                    record = None if is_folder else known.get(name)
+                    if asked and record is not None and record[_SETTLED]:
+                        info = entry.stat(follow_symlinks=False)
+                        mode = info.st_mode
+                        key = pack(info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+                        if mode & any_link == regular and record.startswith(key):
+                            seen[name] = record
+                            runs = mode & executable != 0
+                            if (
+                                was is not None
+                                and was[0] == "f"
+                                and was[2] is runs
+                                and record.startswith(was[1], _DIGEST)
+                            ):
+                                children[name] = was
+                            else:
+                                children[name] = ("f", record[_DIGEST:], runs)
+                                same = False
+                            continue
+                    below = prefix + name
                     tracked = was is not None and (was[0] == "d" if is_folder else was[0] in "fl")
                     if not tracked and ignored(below, is_folder):
                         node = _UNTRACKED
@@ -202,7 +225,6 @@ class Scanner:
                         elif too_big is not None and too_big(below, info.st_size):
                             node = _UNTRACKED
                         else:
-                            record = known.get(name)
                             if (
                                 record is None
                                 or not record[_SETTLED]
