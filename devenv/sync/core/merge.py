@@ -222,7 +222,8 @@ class _Merger:
         if (mode is Mode.TO_CONTAINER and three.container is None) or (mode is Mode.TO_HOST and three.host is None):
             return self._left(path, three, Why.ONLY_ONE_WAY)
         if mode is Mode.OVER_CONTAINER:
-            return self._to_host(path, three) if three.host is None else self._to_container(path, three)
+            made = three.host is None and not _less(three.ancestor, three.container)
+            return self._to_host(path, three) if made else self._to_container(path, three)
         if not is_folder(three.ancestor) or not (is_folder(three.host) or is_folder(three.container)):
             return self._to_host(path, three) if three.host is None else self._to_container(path, three)
         return self._apiece(path, three)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from devenv.sync.core.agreed import agreed
 from devenv.sync.core.changes import Step, applied, steps
-from devenv.sync.core.entries import Entry, Tree
+from devenv.sync.core.entries import Entry, Tree, folder, link
 from devenv.sync.core.merge import Mode, merge
 from tests.unit.sync.test_merge import contents, same_bytes
 from tests.unit.sync.trees import LONG, ODD, triples
 
+LESS = folder({"b": folder({"a": link("a")})}), folder({}), folder({"b": folder({})})
+
 
 @LONG
 @given(triples(ODD), st.sampled_from(list(Mode)))
+@example(LESS, Mode.OVER_CONTAINER)  # here a folder is gone, and there what was in it
 def test_where_nothing_failed_it_is_what_merging_gave(three: tuple[Tree, Entry, Entry], mode: Mode) -> None:
     merged = merge(*three, mode)
     found = agreed(three[0], merged.host, merged.container)
