@@ -410,9 +410,9 @@ class Applier:
                 raise Meanwhile() from None
             raise
         try:
-            if not self._unwritten(made, path, before, info):
+            if not self._unwritten((self._stage, made), path, before, info):
                 raise Meanwhile()
-            self._away(self._stage, made, path)
+            self._away(self._stage, made, path, lambda at: self._unwritten(at, path, before, info))
         except (Meanwhile, OSError):
             try:
                 renaming.exchange(self._stage, made, folder, name)
@@ -453,11 +453,11 @@ class Applier:
             return
         info = self._expected(folder, name, path, before)
         gone = self._unused("gone")
-        renaming.move(folder, name, self._stage, gone)
+        renaming.take(folder, name, self._stage, gone)
         try:
-            if not self._unwritten(gone, path, before, info):
+            if not self._unwritten((self._stage, gone), path, before, info):
                 raise Meanwhile()
-            self._away(self._stage, gone, path)
+            self._away(self._stage, gone, path, lambda at: self._unwritten(at, path, before, info))
         except (Meanwhile, OSError):
             try:
                 renaming.move(self._stage, gone, folder, name)
@@ -465,15 +465,16 @@ class Applier:
                 self._settled(folder)
             raise
 
-    def _unwritten(self, name: str, path: str, before: "Tree", info: os.stat_result) -> bool:
+    def _unwritten(self, at: "tuple[int, str]", path: str, before: "Tree", info: os.stat_result) -> bool:
         """Whether what was taken from the path is what was looked at. A file so new that a second write can have left
         its time as it was is read once more."""
-        if not self._is(self._stage, name, info):
+        folder, name = at
+        if not self._is(folder, name, info):
             return False
         if before[0] != "f" or self._vouched(path):
             return True
         found = hashlib.new(self._algorithm)
-        number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._stage)
+        number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         with open(number, "rb", buffering=0) as file:
             for data in iter(lambda: file.read(_CHUNK), b""):
                 found.update(data)
@@ -494,8 +495,11 @@ class Applier:
             info.st_mode,
         )
 
-    def _away(self, folder: int, name: str, path: str) -> None:
-        """Into the trash, under its own path."""
+    def _away(
+        self, folder: int, name: str, path: str, unwritten: "Callable[[tuple[int, str]], bool] | None" = None
+    ) -> None:
+        """Into the trash, under its own path. Who has it open still may write until then: where it is not `unwritten`
+        there, it is taken out again. Raises Meanwhile."""
         names = path.split("/")
         there = os.dup(self._trash)
         try:
@@ -505,10 +509,14 @@ class Applier:
                 there = below
             number = 0
             while True:
+                to = names[-1] if number == 0 else "%s.%d" % (names[-1], number)
                 try:
-                    renaming.move(folder, name, there, names[-1] if number == 0 else "%s.%d" % (names[-1], number))
-                    return
+                    renaming.take(folder, name, there, to)
+                    break
                 except FileExistsError:
                     number += 1
+            if unwritten is not None and not unwritten((there, to)):
+                renaming.take(there, to, folder, name)
+                raise Meanwhile()
         finally:
             os.close(there)

@@ -65,6 +65,17 @@ def move(old_folder: int, old: str, new_folder: int, new: str) -> None:
         os.unlink(old, dir_fd=old_folder)
 
 
+def take(old_folder: int, old: str, new_folder: int, new: str) -> None:
+    """`move` to a folder that nobody else enters. Where it is made of two steps, the old name could be somebody's newer
+    file at the second one."""
+    try:
+        _call(old_folder, old, new_folder, new, _NOREPLACE)
+    except Unsupported:
+        if _exists(new_folder, new):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new) from None
+        os.rename(old, new, src_dir_fd=old_folder, dst_dir_fd=new_folder)
+
+
 def _exists(folder: int, name: str) -> bool:
     try:
         os.lstat(name, dir_fd=folder)

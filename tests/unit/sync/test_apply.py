@@ -164,7 +164,7 @@ def test_an_editor_that_saves_at_the_last_moment_wins(
     """Between the last look and the move."""
     target = place.write("a", b"seen")
     place.scan()
-    for name in ("exchange", "move"):
+    for name in ("exchange", "take"):
         real = getattr(renaming, name)
 
         def moved(*args: Any, real: Any = real) -> None:
