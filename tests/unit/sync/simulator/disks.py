@@ -85,10 +85,12 @@ class Disk:
         self.fresh: set[str] = set()  # folders that came since then
         self.attributes: dict[str, bytes] | None = {}  # of the root
         self.shown: dict[str, set[bytes]] = {}  # path -> contents that were ever to be seen there
+        self.still: list[tuple[str, bytes]] = []  # what was there when all else was forgotten
         self.since: dict[str, int] = {}  # path -> the cycle in which that was shown
         self.cycle = 0
         self.undurable: set[Inode] = set()
         self.untouchable = False
+        self.taken_away: dict[Inode, tuple[int, str]] = {}  # what the engine should not have: when, why
         self.taken: set[str] = set()  # paths from which people took something, in this cycle
         self.steps: list[str] = []  # paths that the engine changed, in this cycle
         self._seen: list[tuple[str, Inode]] | None = None  # what a person sees, until a name comes or goes

@@ -15,6 +15,7 @@ from typing import NoReturn
 from tests.unit.sync.simulator.disks import OWN, TICK, Crash, Disk, Info, Inode, Violation, error
 from tests.unit.sync.simulator.opened import Handle
 
+NEVER = 1 << 62
 _CALL = 20_000  # nanoseconds
 
 
@@ -29,7 +30,7 @@ def _parts(path: str) -> tuple[str, tuple[str, ...], str]:
 
 
 class Ground:
-    """`due(name, disk)` is called ahead of each call of a name that is `awaited`, or of any where that holds ""."""
+    """`due(name, disk)` is called ahead of each call of a name that is `awaited`, and of the one of number `alarm`."""
 
     def __init__(self, disks: dict[str, Disk]) -> None:
         self.disks = disks
@@ -40,6 +41,7 @@ class Ground:
         self.now = 1_800_000_000 * 10**9
         self.due: Callable[[str, Disk], None] | None = None
         self.awaited: frozenset[str] = frozenset()
+        self.alarm = NEVER
         self.excused = False  # a person prefers one side, so that the other's files may go unseen
         self.exchanges = True
         self.cycling = False
@@ -62,7 +64,7 @@ class Ground:
         self.calls += 1
         self.now += _CALL
         self.at = disk
-        if self.due is not None and (name in self.awaited or "" in self.awaited):
+        if self.due is not None and (name in self.awaited or self.calls >= self.alarm):
             self.due(name, disk)
             if disk.dead:
                 raise Crash
@@ -93,8 +95,10 @@ class Ground:
         inode.parent, inode.name = folder, name
         inode.links += 1
         folder.mtime = folder.ctime = inode.ctime = self.stamp(disk)
-        disk.touch(folder)
-        disk.show(inode)
+        where = disk.path(folder)
+        if where is not None and not where.startswith(OWN):
+            disk.touched.add(where)
+            disk.show(inode)
 
     def unlink_entry(self, disk: Disk, folder: Inode, name: str) -> Inode:
         inode = folder.entries.pop(name)
@@ -115,21 +119,24 @@ class Ground:
 
     def _place(self, path: str, dir_fd: int | None, call: str) -> tuple[Disk, Inode, str]:
         """(disk, folder, name); the name is "" for the start itself."""
-        start, names, name = _parts(path)
+        names: tuple[str, ...] = ()
         handle = None
-        if dir_fd is not None and not start:
+        if dir_fd is not None and path[0] != "/":
             handle = self.fds[dir_fd]
-            disk = handle.disk
-        elif start in self.disks:
-            disk = self.disks[start]
+            disk, name = handle.disk, path
+            if "/" in path:
+                _, names, name = _parts(path)
         else:
-            raise AssertionError(f"{path} is outside of both roots")
+            start, names, name = _parts(path)
+            if start not in self.disks:
+                raise AssertionError(f"{path} is outside of both roots")
+            disk = self.disks[start]
         if disk.dead:  # as `enter`, without a call of its own
             raise Crash
         self.calls += 1
         self.now += _CALL
         self.at = disk
-        if self.due is not None and (call in self.awaited or "" in self.awaited):
+        if self.due is not None and (call in self.awaited or self.calls >= self.alarm):
             self._about = path, dir_fd
             self.due(call, disk)
             if disk.dead:
@@ -197,8 +204,9 @@ class Ground:
             leaves.was = path
 
     def _takes(self, disk: Disk, folder: Inode, inode: Inode) -> None:
-        """A person's file goes to the trash: only one that the other side had at this path as well. What a crash has
-        left between two moves may go there unseen."""
+        """A person's file goes to the trash: only one that the other side had at this path as well, unless it comes
+        back within the cycle. What a crash has left between two moves may go there unseen."""
+        disk.taken_away.pop(inode, None)
         where = disk.path(folder)
         if where is None or not f"{where}/".startswith(f"{OWN}/trash/") or where.startswith(f"{OWN}/trash/recovered"):
             return
@@ -207,12 +215,18 @@ class Ground:
         instead = disk.at(inode.was)
         if instead is not None and instead.kept:
             return  # a person's newer one is there
-        if inode.data not in self.other[disk].shown.get(inode.was, ()):
-            self.forbid(f"{disk.name}:{inode.was}: {inode.data!r} went, which the other side never had there")
         other = self.other[disk]
         there = other.at(inode.was)
-        if there is not None and there.data == inode.data and other.since[inode.was] < other.cycle:
-            self.forbid(f"{disk.name}:{inode.was}: {inode.data!r} went, and the other side has it there still")
+        if inode.data not in other.shown.get(inode.was, ()):
+            disk.taken_away[inode] = (
+                self.calls,
+                f"{inode.was}: {inode.data!r} went, which the other side never had there",
+            )
+        elif there is not None and there.data == inode.data and other.since[inode.was] < other.cycle:
+            disk.taken_away[inode] = (
+                self.calls,
+                f"{inode.was}: {inode.data!r} went, and the other side has it there still",
+            )
 
     def _destroys(self, disk: Disk, inode: Inode) -> None:
         if inode.kept and inode.links <= 1 and inode.kind == stat.S_IFREG:

@@ -88,7 +88,7 @@ def files_that_appear_are_overwritten() -> list[Any]:
 
 @_mutant
 def nothing_goes_to_the_trash() -> list[Any]:
-    return [_put(Applier, "_away", lambda self, directory, name, path: _engine.os.unlink(name, dir_fd=directory))]
+    return [_put(Applier, "_away", lambda self, directory, name, *_: _engine.os.unlink(name, dir_fd=directory))]
 
 
 @_mutant

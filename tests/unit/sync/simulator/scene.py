@@ -16,6 +16,7 @@ from tests.unit.sync.simulator.disks import OWN, Crash, Disk
 from tests.unit.sync.simulator.driven import driven
 from tests.unit.sync.simulator.ends import End, Link, Record
 from tests.unit.sync.simulator.far import Far, Near
+from tests.unit.sync.simulator.ground import NEVER
 from tests.unit.sync.simulator.kernel import Kernel
 from tests.unit.sync.simulator.loop import Loop
 from tests.unit.sync.simulator.people import Action, People
@@ -29,7 +30,7 @@ class _Armed:
     """What happens at a call that is still to come."""
 
     call: str
-    count: int  # how many more
+    count: int  # how many more; where any call counts, the number of that call
     action: Action
 
 
@@ -45,7 +46,7 @@ class Scene:
         self._chance = random.Random(schedule.seed + 1)  # where a stream ends
         self._loop: Loop | None = Loop(self._idle) if schedule.wire else None  # type: ignore[abstract]
         self.story: list[str] = []
-        self.record = Record(self._before_save, lambda: self._due("saved", self.disks["host"]), self._void)
+        self.record = Record(self._before_save, lambda: self._at_save("saved"), self._void)
         self._armed: list[_Armed] = []
         self._crashed = False
         self._unsaved = False
@@ -103,8 +104,12 @@ class Scene:
         self._names += 1
         return f"c{self._names}"
 
+    def _at_save(self, name: str) -> None:
+        self.kernel.calls += 1
+        self._due(name, self.disks["host"])
+
     def _before_save(self) -> None:
-        self._due("save", self.disks["host"])
+        self._at_save("save")
         if self._crashed:
             raise Crash
         if self._unsaved:
@@ -118,22 +123,28 @@ class Scene:
             new = disk.cycle if self.kernel.decided else -1
             disk.shown = {path: found for path, found in disk.shown.items() if disk.since[path] == new}
             disk.show(disk.root)
+            for path, text in disk.still:
+                disk.shown.setdefault(path, set()).add(text)
+                disk.since.setdefault(path, disk.cycle)
+            disk.still = []
             disk.untouchable = False
 
     def _void_soon(self, inside: bool) -> None:
         """What a cycle has already decided may still be done."""
         if inside:
             self._voids = True
+            for disk in self.disks.values():
+                disk.still = [(path, inode.data) for path, inode in disk.files()]
         else:
             self._void()
 
     # what happens
 
     def _due(self, call: str, disk: Disk) -> None:
-        counted = [waiting for waiting in self._armed if waiting.call == call or not waiting.call]
-        for waiting in counted:
-            waiting.count -= 1
-            if waiting.count == 0:
+        for waiting in [waiting for waiting in self._armed if waiting.call == call or not waiting.call]:
+            if waiting.call:
+                waiting.count -= 1
+            if waiting.count == 0 or (not waiting.call and waiting.count <= self.kernel.calls):
                 self._armed.remove(waiting)
                 self._listen()
                 self._say(f"    [{call} on the {disk.name}]")
@@ -149,12 +160,13 @@ class Scene:
         return dataclasses.replace(action, side=side, path=self.kernel.subject(call) or PATHS[0])
 
     def arm(self, item: Item) -> None:
-        self._armed.append(_Armed(item.call, item.count, item.action))
+        self._armed.append(_Armed(item.call, item.count + (0 if item.call else self.kernel.calls), item.action))
         self._listen()
 
     def _listen(self) -> None:
         self.kernel.due = self._due if self._armed else None
         self.kernel.awaited = frozenset(waiting.call for waiting in self._armed)
+        self.kernel.alarm = min((waiting.count for waiting in self._armed if not waiting.call), default=NEVER)
 
     def _say(self, text: str) -> None:
         self.story.append(text)

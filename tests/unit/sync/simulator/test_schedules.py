@@ -32,6 +32,21 @@ def test_a_folder_that_comes_under_way_is_not_taken_for_the_first() -> None:
         assert replaced_at_any_call() is not None
 
 
+@pytest.mark.parametrize("to", ["delete", "save"])
+def test_what_is_written_to_a_file_that_goes_is_kept_at_any_call(to: str) -> None:
+    """By a program that has it open, until it is in the trash."""
+    for count in range(1, 100):
+        items = (
+            Item(Action("save", "host", "e/e/a", text=b"0001")),
+            Item(Action("cycle", to="exact")),
+            Item(Action(to, "container", "e/e/a", text=b"0002")),
+            Item(Action("hold", "host", "e/e/a")),
+            Item(Action("late", "host", "e/e/a", text=b"0003 longer"), "", count),
+            Item(Action("cycle", to="exact")),
+        )
+        assert run(Schedule(0, items)) is None, count
+
+
 @pytest.mark.parametrize("mutant", sorted(MUTANTS.keys() - {RARE}))
 def test_a_mistake_is_found(mutant: str) -> None:
     with mutated(mutant):

@@ -20,6 +20,7 @@ from tests.unit.sync.simulator.scene import Scene
 QUIET = 14  # cycles after which everything must be at rest
 _REST = 3_000_000_000  # nanoseconds between two of these
 _GAP = 40_000_000
+_LOOKS = 12  # calls in which what was taken away is looked at once more and put back
 
 
 class World(Scene):
@@ -89,6 +90,11 @@ class World(Scene):
 
     def _end(self) -> None:
         for disk in self.disks.values():
+            ended = disk.dead or self._crashed
+            for at, why in disk.taken_away.values():
+                if not ended or self.kernel.calls - at > _LOOKS:
+                    self.kernel.violated.append(f"{disk.name}:{why}")
+            disk.taken_away.clear()
             for _, inode in disk.files():
                 inode.kept = True
             disk.steps.clear()
