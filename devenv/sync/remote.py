@@ -37,9 +37,15 @@ _START = 30.0  # seconds for a cold interpreter on a busy machine
 _NOISE = 64 << 10  # bytes before the greeting
 _MOST_COMPRESSED = 256 << 20  # bytes of a tree
 _MOST_DIRTY = 20_000
+_MOST_PYTHONS = 1000
+_LONGEST = 4096  # characters of a path
 _MOST_OFFERED = 1 << 20  # bytes of contents that came unasked
 _LATE = 0.3  # seconds for news that are under way, beside what overtook them
 _DOOR = re.compile(r"(devenv-sync-[0-9a-f]{32})?")
+
+
+_pythons: dict[tuple[str, str], str] = {}
+"""The interpreters that fitted, by container and user: a connection that comes back looks for none."""
 
 
 async def open_remote(
@@ -48,13 +54,25 @@ async def open_remote(
     """The folder `root` of a running container, as `user` sees it. Raises NoPython, LinkError and engine errors."""
     modules = bundle.required_modules(PACKAGE)
     hello = {"op": "hello", "root": root, "umask": umask, "rules": rules}
-    try:
-        return await _open(engine, container_id, user, search_argv(DEFAULT_PYTHONS, modules, SYNC_BOOT), hello)
-    except (LinkError, EngineError) as error:
-        if isinstance(error, LinkError) and "noise" not in error.details:
-            raise
+    ways = [search_argv(DEFAULT_PYTHONS, modules, SYNC_BOOT)]
+    if python := _pythons.pop((container_id, user), ""):
+        ways.insert(0, boot_argv(python, SYNC_BOOT))
+    for argv in ways:
+        try:
+            end = await _open(engine, container_id, user, argv, hello)
+        except (LinkError, EngineError, OSError) as error:  # OSError: it ended before all was written
+            if isinstance(error, LinkError) and "noise" not in error.details:
+                raise
+        else:
+            break
+    else:
         python = await find_python(engine, container_id, user=user, pythons=DEFAULT_PYTHONS, modules=modules)
-    return await _open(engine, container_id, user, boot_argv(python, SYNC_BOOT), hello)
+        end = await _open(engine, container_id, user, boot_argv(python, SYNC_BOOT), hello)
+    if len(_pythons) >= _MOST_PYTHONS:
+        _pythons.clear()
+    if end.python:
+        _pythons[container_id, user] = end.python
+    return end
 
 
 async def _open(engine: Engine, container: str, user: str, argv: Sequence[str], hello: Any) -> RemoteEndpoint:
@@ -112,19 +130,23 @@ class RemoteEndpoint(Exchange):
         self._newer = asyncio.Event()
         self.door = ""
         """Where a process in the container asks how far we were told; "" where there is none."""
+        self.python = ""
+        """The interpreter in which it runs, as a path of the container, if it knows."""
         self.lacking = ""
         """Why not everything is watched there."""
 
     async def begin(self) -> None:
         self.start()
 
-        def read(said: Any) -> tuple[bool, str]:
-            door = given(said, "door", str)
+        def read(said: Any) -> tuple[bool, str, str]:
+            door, python = given(said, "door", str), given(said, "python", str)
             if not _DOOR.fullmatch(door):
                 raise wire.Broken("a door of no known form")
-            return given(said, "staged", bool), door
+            if python and (not python.startswith("/") or len(python) > _LONGEST or "\0" in python):
+                raise wire.Broken("an interpreter of no known form")
+            return given(said, "staged", bool), door, python
 
-        self.staged, self.door = await self._checked(await self._reply(), read)
+        self.staged, self.door, self.python = await self._checked(await self._reply(), read)
 
     def expect(self, tree: Tree) -> None:
         """If it still has that, it need not be sent."""

@@ -212,7 +212,7 @@ class Server:
             place.use_rules(request["rules"])
         self._place = place
         return {
-            "python": list(sys.version_info[:3]),
+            "python": sys.executable or "",
             "staged": place.is_staged(),
             "door": self._ears.name if self._ears is not None else "",
         }

@@ -250,12 +250,14 @@ class Liar:
 
     exec_id = "x"
 
-    def __init__(self, answer: Callable[[dict[str, Any]], bytes], greeting: bytes = wire.MAGIC, door: str = "") -> None:
+    def __init__(
+        self, answer: Callable[[dict[str, Any]], bytes], greeting: bytes = wire.MAGIC, door: str = "", python: str = ""
+    ) -> None:
         self._answer = answer
         self._out: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._frames = wire.Frames()
         self._booted = False
-        hello = {"ok": True, "result": {"python": [3, 6, 0], "staged": False, "door": door}}
+        hello = {"ok": True, "result": {"python": python, "staged": False, "door": door}}
         self._greeting = greeting + wire.message(wire.REPLY, hello)
 
     async def write(self, data: bytes) -> None:
