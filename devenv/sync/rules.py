@@ -42,6 +42,7 @@ MOST_BYTES = 1 << 20  # of a rule file
 MOST_RULES = 50_000  # of all files
 MOST_PROBLEMS = 100
 _LAYERS = {GITIGNORE: 1, CONFIG: 2, DEVENVIGNORE: 3}
+_FILES = (GITIGNORE, DEVENVIGNORE)  # the weaker first
 _NO_RULE = re.compile(r"#.*|\s*", re.DOTALL)  # most lines that are none
 
 
@@ -66,7 +67,7 @@ class Rules:
 
 def is_rule_file(path: str) -> bool:
     """Whether another content of it may mean other rules."""
-    return path == CONFIG or path.rpartition("/")[2] in (GITIGNORE, DEVENVIGNORE)
+    return path == CONFIG or path.rpartition("/")[2] in _FILES
 
 
 def stamp(path: pathlib.Path) -> Stamp:
@@ -155,9 +156,10 @@ class _Collector:
             folder = folders.pop()
             self._folders.add(folder)
             with contextlib.suppress(OSError), os.scandir(self._root / folder if folder else self._root) as listing:
-                entries = list(listing)
-                for name in (GITIGNORE, DEVENVIGNORE):
-                    if any(entry.name == name for entry in entries):
+                entries = [entry for entry in listing if entry.name in _FILES or entry.is_dir(follow_symlinks=False)]
+                names = {entry.name for entry in entries}
+                for name in _FILES:
+                    if name in names:
                         self._read(folder, name)
                 for entry in entries:
                     path = f"{folder}/{entry.name}" if folder else entry.name

@@ -82,9 +82,11 @@ class _Parser:
             raise Untrustworthy(f"more than {MOST_ENTRIES} entries")
         if not isinstance(node, (tuple, list)) or not node:
             raise Untrustworthy("an entry of no kind")
+        if node[0] == "f" and len(node) == 3:  # nearly all of them
+            _, digest, executable = node
+            if isinstance(digest, bytes) and isinstance(executable, bool) and len(digest) in _DIGESTS:
+                return Entry(Kind.FILE, digest, executable)
         match tuple(node):
-            case ("f", bytes(digest), bool(executable)) if len(digest) in _DIGESTS:
-                return Entry(Kind.FILE, digest=digest, executable=executable)
             case ("d", dict(children)):
                 return self._folder(children, depth)
             case ("l", str(target)) if target and "\0" not in target and len(target) <= MOST_TEXT:
