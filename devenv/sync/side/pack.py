@@ -78,7 +78,7 @@ def _full(read: "Callable[[int], bytes | None]", size: int) -> bytes:
 def write(root: str, wanted: "Iterable[Wanted]", algorithm: str = "sha256") -> "Iterator[bytes]":
     """The stream of these files below `root`. What changes meanwhile is found out where it arrives."""
     wanted = list(wanted)
-    buffer = bytearray(beginning(sum(_size(root, path) - offset for _, path, offset, _ in wanted)))
+    buffer = bytearray(beginning(sum(max(0, _size(root, path) - offset) for _, path, offset, _ in wanted)))
     for digest, path, offset, old in wanted:
         number = -1
         size = 0

@@ -104,6 +104,15 @@ def test_after_a_cut_only_the_rest_travels(root: pathlib.Path, far: Far) -> None
     assert far.content(data) == data
 
 
+@pytest.mark.parametrize("path", ["shorter", "none"])
+def test_what_is_shorter_by_now_than_what_has_come_is_gone(path: str, root: pathlib.Path, far: Far) -> None:
+    (root / "shorter").write_bytes(b"x")
+    data = some(1000)
+    stream = b"".join(pack.write(str(root), [(digest(data), path, 500, b"")]))
+    receiver = far.receive({digest(data): ""}, stream)
+    assert (receiver.ended, receiver.failed, far.names) == (True, {digest(data): ""}, set())
+
+
 def test_a_part_that_is_not_what_it_was_does_not_stay(root: pathlib.Path, far: Far) -> None:
     data = some(3 * pack.PIECE)
     written(root, {"a": data})
