@@ -284,6 +284,14 @@ class ConflictView(View, frozen=True, kw_only=True):
     container_time: float | None = None
 
 
+class LargeFileView(View, frozen=True, kw_only=True):
+    """A file that is larger than `sync.max-file`, or than its output may be."""
+
+    path: str
+    side: str  # host | container
+    size: int  # bytes
+
+
 class SyncView(View, frozen=True, kw_only=True):
     """The project's files where they are copied into a volume and kept the same."""
 
@@ -295,6 +303,7 @@ class SyncView(View, frozen=True, kw_only=True):
     conflicts: list[ConflictView] = []
     failures: list[str] = []
     problems: list[str] = []  # of the files that hold rules
+    large: list[LargeFileView] = []  # what stays where it is because of its size; of `devenv sync status`
     to_container: int = 0  # changes made there since the supervisor began
     to_host: int = 0
     last: float = 0.0  # when something was changed

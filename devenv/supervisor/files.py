@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from devenv.api.views import ConflictView, SyncView
+from devenv.api.views import ConflictView, LargeFileView, SyncView
 from devenv.engine.port import ContainerSnapshot, Engine
 from devenv.environment.files import Synced
 from devenv.environment.inside import users
 from devenv.environment.shape import is_root
 from devenv.errors import DevenvError, LinkError, NoPython, NotUp
 from devenv.sync.core.entries import Kind, Tree, count_files
+from devenv.sync.core.guards import Side
 from devenv.sync.core.merge import Conflict
 from devenv.sync.endpoint import Endpoint, LocalEndpoint
 from devenv.sync.one_way import SENTENCE, OneWay
@@ -174,6 +175,18 @@ class Files:
             to_host=pair.counters.to_host,
             last=pair.counters.last,
         )
+
+    async def large(self) -> list[LargeFileView]:
+        """What stays where it is because of its size."""
+        if not isinstance(self.pair, Pair):
+            return []
+        async with self.pair.held() as session:
+            here, there = await asyncio.gather(session.host.large(), session.container.large())
+        return [
+            LargeFileView(path=printable(path), side=side.value, size=size)
+            for side, found in ((Side.HOST, here), (Side.CONTAINER, there))
+            for path, size in sorted(found.items())
+        ]
 
     async def described(self) -> list[ConflictView]:
         """The conflicts, with sizes and times of both sides."""

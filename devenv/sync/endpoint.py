@@ -93,6 +93,10 @@ class Endpoint(Protocol):
         """(bytes, when it was written in seconds since the epoch) of those that are there, for people."""
         ...
 
+    async def large(self) -> dict[str, int]:
+        """Files that stay where they are because of their sizes (bytes), as the last scan saw what is there."""
+        ...
+
     async def trashed(self) -> Sequence[Trashed]: ...
 
     async def restore(self, cycle: str) -> dict[str, str]:
@@ -268,6 +272,9 @@ class LocalEndpoint:
 
     async def described(self, paths: Collection[str]) -> dict[str, tuple[int, float]]:
         return await self._call(self._place.described, paths)
+
+    async def large(self) -> dict[str, int]:
+        return await self._call(self._place.large)
 
     async def trashed(self) -> Sequence[Trashed]:
         return [

@@ -27,6 +27,7 @@ from devenv.sync.core.told import tell
 from devenv.sync.endpoint import Hints, Trashed, Wanted
 from devenv.sync.exchange import PATIENCE, Exchange, believed, given, quietly_close
 from devenv.sync.side import pack, wire
+from devenv.sync.side.place import MOST_LARGE
 
 T = TypeVar("T")
 
@@ -378,6 +379,14 @@ class RemoteEndpoint(Exchange):
             return {path: (int(one[0]), float(one[1])) for path, one in said.items() if path in asked}
 
         return await self._call("described", read, paths=sorted(asked))
+
+    async def large(self) -> dict[str, int]:
+        def read(said: Any) -> dict[str, int]:
+            if len(said) > MOST_LARGE:
+                raise wire.Broken("more large files than anybody asked for")
+            return {str(path): int(size) for path, size in said.items()}
+
+        return await self._call("large", read)
 
     async def trashed(self) -> Sequence[Trashed]:
         def read(said: Any) -> list[Trashed]:

@@ -87,6 +87,12 @@ def status(view: "dict[str, Any]") -> str:
     ]
     lines += [f"  {line}" for line in view["problems"][:12]]
     lines += [f"  not done: {line}" for line in view["failures"][:12]]
+    if view["large"]:
+        lines += ["too large, so they stay where they are (devenv.yaml, sync.max-file and outputs.max):"]
+        rows = [(one["path"], one["side"], size(one["size"])) for one in view["large"][:12]]
+        lines += ["  " + line for line in table(("PATH", "SIDE", "SIZE"), rows).splitlines()]
+        if len(view["large"]) > len(rows):
+            lines += [f"  and {len(view['large']) - len(rows)} more"]
     if view["conflicts"]:
         lines += [f"{len(view['conflicts'])} conflicts (devenv sync resolve PATH --host|--container|--both):"]
         lines += ["  " + line for line in _conflicts(view).splitlines()[:21]]

@@ -15,7 +15,7 @@ from devenv.supervisor.connection import Connection
 from devenv.supervisor.live import Live
 from devenv.supervisor.registry import Registry
 from devenv.sync.one_way import SENTENCE
-from devenv.sync.pair import Pair
+from devenv.sync.pair import Pair, State
 from devenv.sync.words import printable
 
 if TYPE_CHECKING:
@@ -72,8 +72,9 @@ class SyncVerbs:
                 raise UsageError(f"sync: {args.action!r} is no action")
         bench.changes.touch()
         view = files.view()
-        if view.conflicts and args.action == "status":
-            view = msgspec.structs.replace(view, conflicts=await files.described())
+        if args.action == "status":
+            large = await files.large() if view.state == State.IN_STEP else []
+            view = msgspec.structs.replace(view, conflicts=await files.described(), large=large)
         return {"sync": msgspec.to_builtins(view), **answer}
 
     async def _resolve(self, files: Files, args: SyncArgs) -> str:
@@ -85,14 +86,23 @@ class SyncVerbs:
             raise UsageError(f"sync resolve: {args.take!r}", f"one of {', '.join(Take)}") from None
         known = _by_name(files)
         paths = [args.name] if args.name else list(known)
+        refused: list[Refused] = []
         for path in paths:
             if path not in known:
                 raise NotFound(f"there is no conflict at {path}", "`devenv sync conflicts` lists them")
-            async with _both(files).held() as session:
-                await resolve(session, known[path], take)
+            try:
+                async with _both(files).held() as session:
+                    await resolve(session, known[path], take)
+            except Refused as error:
+                refused.append(error)
             _both(files).look_again()
         await files.pair.flush()
-        return f"{len(paths)} resolved" if paths else "there are no conflicts"
+        done = f"{len(paths) - len(refused)} resolved"
+        if len(paths) == len(refused) == 1:
+            raise refused[0]
+        if refused:
+            raise Refused(f"{done}; not: " + "; ".join(error.message for error in refused[:5]), refused[0].hint)
+        return done if paths else "there are no conflicts"
 
     async def _diff(self, files: Files, args: SyncArgs) -> str:
         from devenv.sync.resolve import content_of

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _DAY = 86400.0
 _UNKNOWN = bytes(32)
 _MUCH = 500  # files that were read: worth to be remembered at once
+MOST_LARGE = 200
 BIG = 8 << 20
 """From this size on only the changed blocks of a file travel."""
 
@@ -268,6 +269,23 @@ class Place:
                 found.append(path)
         return found
 
+    def large(self) -> "dict[str, int]":
+        """Files that are larger than the rules allow, as the last scan saw what is there, and their sizes in bytes; the
+        first ones where there are many."""
+        found = {}  # type: dict[str, int]
+        if self.scanner.too_big is not None and self.tree is not None:
+            for path in _untracked(self.tree, ""):
+                if len(found) == MOST_LARGE:
+                    break
+                try:
+                    info = os.lstat(os.path.join(self.root, path))
+                except OSError:
+                    continue
+                large = stat.S_ISREG(info.st_mode) and self.scanner.too_big(path, info.st_size)
+                if large and not self.scanner.ignored(path, False):
+                    found[path] = info.st_size
+        return found
+
     def blocks(self, paths: "Collection[str]") -> "dict[str, bytes]":
         """Of those that are big files, what they consist of now."""
         found = {}
@@ -367,6 +385,15 @@ class Place:
         if self.watcher is not None:
             self.watcher.close()
             self.watcher = self.scanner.entered = None
+
+
+def _untracked(tree: "Tree", path: str) -> "Iterator[str]":
+    if tree[0] == "u":
+        yield path
+    elif tree[0] == "d":
+        for name, child in tree[1].items():
+            if child[0] in "du":
+                yield from _untracked(child, path + "/" + name if path else name)
 
 
 def _matching(rules: "Any") -> "tuple[Callable[[str, bool], bool], Callable[[str, int], bool] | None]":

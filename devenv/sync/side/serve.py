@@ -248,6 +248,9 @@ class Server:
     def _on_big(self, place: Place, request: "Said") -> "Any":
         return place.big(request["paths"])
 
+    def _on_large(self, place: Place, request: "Said") -> "Any":
+        return place.large()
+
     def _on_pack(self, place: Place, request: "Said") -> "Any":
         wanted = [(bytes.fromhex(one[0]), one[1], one[2], bytes.fromhex(one[3])) for one in request["wanted"]]
         for data in place.pack(wanted):

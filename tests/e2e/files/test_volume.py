@@ -92,6 +92,39 @@ def test_conflicts_are_kept_and_ended_by_a_choice(place: Place, images: Images) 
     site.devenv("sync", "undo").ok()
 
 
+def test_every_conflict_is_ended_that_can_be(place: Place, images: Images) -> None:
+    site = synced(place, images.python_user, {"f": "0", "g": "0"})
+    site.devenv("sync", "pause").ok()
+    site.write("f", "host f")
+    site.write("g", "host g")
+    site.docker(
+        "exec", "-u", "dev", "-w", "/workspaces/" + site.folder.name, site.container(),
+        "sh", "-c", "rm f && mkdir f && echo x > f/x && echo container > g",
+    )  # fmt: skip
+    site.devenv("sync", "resume").ok()
+    assert set(conflicts(site)) == {"f", "g"}
+    site.devenv("sync", "resolve", "--all", "--both").failed().says("1 resolved; not: f: only files can be kept twice")
+    assert set(conflicts(site)) == {"f"}
+    (beside,) = site.folder.glob("g.conflict-container-*")
+    assert (site.path("g").read_text(), beside.read_text()) == ("host g", "container\n")
+    site.devenv("sync", "resolve", "--all", "--container").ok().says("1 resolved")
+    assert (site.path("f/x").read_text(), conflicts(site)) == ("x\n", {})
+
+
+def test_what_is_too_large_stays_and_is_told(place: Place, images: Images) -> None:
+    site = synced(place, images.python_user, {"devenv.yaml": ALWAYS + "  max-file: 100KB\n", ".gitignore": "big.log\n"})
+    for name in ("data.bin", "big.log"):
+        site.path(name).write_bytes(bytes(200_000))
+    site.exec("sh", "-c", "head -c 150000 /dev/zero > made.bin; test ! -e data.bin").ok()
+    assert not site.path("made.bin").exists()
+    told = site.json("sync", "status")["sync"]["large"]
+    assert told == [
+        {"path": "data.bin", "side": "host", "size": 200_000},
+        {"path": "made.bin", "side": "container", "size": 150_000},
+    ], "and not what is ignored anyhow"
+    site.devenv("sync", "status").ok().says("data.bin +host +195.3 KiB", "max-file")
+
+
 def test_the_volume_outlives_the_container_and_a_killed_supervisor(place: Place, images: Images) -> None:
     site = synced(place, images.python_user, {"a": "1", ".gitignore": "data/\n"})
     site.exec("sh", "-c", "mkdir data && echo kept > data/d").ok()

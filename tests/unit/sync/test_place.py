@@ -327,3 +327,16 @@ def test_a_word_that_was_not_written_to_its_end_is_none(place: Place, root: path
     assert place.replica()[0] == ""
     word = place.replica(True)[0]
     assert len(word) == 32 and place.replica()[0] == word
+
+
+def test_what_is_too_large_is_listed(root: pathlib.Path, place: Place) -> None:
+    rules = {"groups": [], "outputs": [], "max_file": 10, "git": False}
+    (root / "a").mkdir()
+    for name in ("large", "a/large", "small", "grew"):
+        (root / name).write_bytes(bytes(5 if name == "small" else 11))
+    os.mkfifo(root / "pipe")
+    assert place.large() == {}, "nobody has looked yet"
+    place.use_rules(rules)
+    place.scan(None)
+    (root / "grew").write_bytes(b"")
+    assert place.large() == {"large": 11, "a/large": 11}

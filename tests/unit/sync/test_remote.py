@@ -329,6 +329,8 @@ async def scan_twice(end: RemoteEndpoint) -> None:
         pytest.param(reply(["", ""]), lambda end: end.apply([Step("a", None, folder({}))], "c"), id="other results"),
         pytest.param(reply(None), lambda end: end.apply([Step("a", None, folder({}))], "c"), id="no results"),
         pytest.param(reply([["c"]]), lambda end: end.trashed(), id="half a record"),
+        pytest.param(reply({str(n): n for n in range(201)}), lambda end: end.large(), id="very many large files"),
+        pytest.param(reply([1]), lambda end: end.large(), id="large files of no form"),
         pytest.param(wire.frame(wire.REPLY, b"{"), lambda end: end.settle(), id="no JSON"),
         pytest.param(wire.frame(wire.REPLY, b"[" * 50000), lambda end: end.settle(), id="JSON without end"),
         pytest.param(wire.message(wire.REPLY, {"ok": False}), lambda end: end.settle(), id="an error that is none"),
