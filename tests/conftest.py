@@ -25,6 +25,21 @@ MARKERS = ("engine", "users", "browser", "node", "registry", "podman")
 OWN_SETTINGS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that wait for an engine are spread evenly among those that compute, which keeps the processor busy; the
+    order within each kind stays."""
+    files: dict[bool, dict[Path, list[pytest.Item]]] = {True: {}, False: {}}
+    for item in items:
+        kind = item.path.relative_to(rig.ROOT / "tests").parts[0]
+        files[kind in ("e2e", "integration")].setdefault(item.path, []).append(item)
+    placed = [
+        (at / len(each), not waiting, group)
+        for waiting, each in files.items()
+        for at, group in enumerate(each.values())
+    ]
+    items[:] = [item for _, _, group in sorted(placed, key=lambda one: one[:2]) for item in group]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in MARKERS:
         if item.get_closest_marker(marker):
