@@ -12,12 +12,25 @@ from typing import Any
 from devenv.sync import endpoint, session
 from devenv.sync.core import guards
 from devenv.sync.endpoint import LocalEndpoint
-from devenv.sync.side import apply, memory, pack, place, renaming, scan, serve, stage, trash
+from devenv.sync.side import (
+    apply,
+    folders,
+    making,
+    memory,
+    pack,
+    place,
+    renaming,
+    scan,
+    serve,
+    stage,
+    taking,
+    trash,
+)
 from tests.unit.sync.simulator.driven import at_once, in_turn
 from tests.unit.sync.simulator.kernel import Kernel
 from tests.unit.sync.simulator.system import as_os
 
-_MODULES = (apply, memory, pack, place, renaming, scan, stage, trash)
+_MODULES = (apply, folders, making, memory, pack, place, renaming, scan, stage, taking, trash)
 _FEW = 4  # deletions that nobody is asked about: there are only some ten files
 
 
