@@ -74,6 +74,7 @@ class Disk:
         self.name = name
         self.device = device
         self.free: list[int] = []
+        self._born: list[Inode] = []
         self.next = 2
         self.root = self.born(stat.S_IFDIR, 0o755)
         self.root.links = 1
@@ -102,7 +103,15 @@ class Disk:
         else:
             number = self.next
             self.next += 1
-        return Inode(number, kind, mode)
+        inode = Inode(number, kind, mode)
+        self._born.append(inode)
+        return inode
+
+    def dissolve(self) -> None:
+        """Nobody looks here any more: what holds each other lets go, and Python need not find it."""
+        for inode in self._born:
+            inode.parent = None
+            inode.entries.clear()
 
     def gone(self, inode: Inode) -> None:
         heapq.heappush(self.free, inode.number)

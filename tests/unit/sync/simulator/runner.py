@@ -13,7 +13,7 @@ from tests.unit.sync.simulator.installed import simulated
 from tests.unit.sync.simulator.schedule import Schedule, schedule
 from tests.unit.sync.simulator.world import World
 
-_TOGETHER = 200  # schedules after which what they left is collected
+_TOGETHER = 1000  # schedules after which what they left is collected
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ def run(one: Schedule) -> Failed | None:
         return Failed(one, str(error), tuple(world.story))
     except Exception as error:  # the engine's own mistakes are findings as well
         return Failed(one, "".join(traceback.format_exception(error)), tuple(world.story))
+    finally:
+        world.dissolve()
     return None
 
 
@@ -52,8 +54,7 @@ def shortest(failed: Failed, again: Callable[[Schedule], Failed | None] = run) -
 
 @contextlib.contextmanager
 def _collected_by_hand() -> Iterator[None]:
-    """Folders know what they hold, and files where they are: without this Python looks through all of it again and
-    again while it is in use."""
+    """Nearly nothing is left to it by a schedule that is over, and one that is under way it need not look through."""
     if not gc.isenabled():
         yield
         return

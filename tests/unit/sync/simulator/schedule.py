@@ -1,4 +1,8 @@
-"""What happens, by a seed: who writes where, what goes wrong, and at which call."""
+"""What happens, by a seed: who writes where, what goes wrong, and at which call.
+
+How long they are was measured by the mutants found for each call of the kernel: with one round only a third as many,
+with up to six a tenth more than with up to four.
+"""
 
 from __future__ import annotations
 

@@ -148,6 +148,11 @@ class World(Scene):
             finally:
                 self.kernel.due = None
 
+    def dissolve(self) -> None:
+        for disk in self.disks.values():
+            disk.dissolve()
+        self.__dict__.clear()
+
     def _revive(self) -> None:
         if self._crashed:
             self._crashed = False
