@@ -21,6 +21,8 @@ def run(values: "dict[str, Any]") -> int:
         raise BadUsage(f"host: {action!r} is no action", f"one of {', '.join(_ACTIONS)}")
     if len(words) > _ACTIONS[action]:
         raise BadUsage(f"host {action}: {words[_ACTIONS[action]]!r} is one word too many", "see `devenv host --help`")
+    if action == "add" and len(words) == 1:
+        words *= 2  # as ~/.ssh/config has it
     if len(words) < _ACTIONS[action] and action != "check":
         missing = (("IMAGE", "HOST") if action == "send" else ("NAME", "ADDRESS"))[len(words)]
         raise BadUsage(f"host {action}: {missing} is missing", "see `devenv host --help`")
@@ -86,7 +88,7 @@ def milliseconds(seconds: "float | None") -> str:
 
 VERB = Verb(
     "host",
-    "Machines with an engine, by names of your own: ls, add NAME ADDRESS, check [NAME], use NAME, rm NAME; "
+    "Machines with an engine, by names of your own: ls, add NAME [ADDRESS], check [NAME], use NAME, rm NAME; "
     "send IMAGE NAME, without a registry.",
     run,
     (

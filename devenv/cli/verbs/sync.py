@@ -94,7 +94,8 @@ def status(view: "dict[str, Any]") -> str:
         if len(view["large"]) > len(rows):
             lines += [f"  and {len(view['large']) - len(rows)} more"]
     if view["conflicts"]:
-        lines += [f"{len(view['conflicts'])} conflicts (devenv sync resolve PATH --host|--container|--both):"]
+        many = f"{len(view['conflicts'])} conflict{'s' * (len(view['conflicts']) > 1)}"
+        lines += [f"{many} (devenv sync resolve PATH --host|--container|--both):"]
         lines += ["  " + line for line in _conflicts(view).splitlines()[:21]]
     return "\n".join(lines)
 

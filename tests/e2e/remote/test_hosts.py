@@ -43,6 +43,8 @@ def supervisor_of(user: User) -> int:
 @pytest.mark.usefixtures("own_settings")
 def test_the_first_hour(far: Make, gpu_box: RemoteHost, engine: Docker) -> None:
     here = far("first")
+    here.devenv("host", "add", "gpu-box").ok().says("gpu-box is ssh://gpu-box|gpu-box is gpu-box")
+    here.devenv("host", "rm", "gpu-box").ok()
     here.devenv("host", "add", "box", "gpu-box").ok().says("devenv host check box")
     here.devenv("host", "check", "box").ok().says(
         "ssh +ssh://gpu-box, as dev", "Docker 20", r"round trip +[0-9.]+ ms", "GB free"
