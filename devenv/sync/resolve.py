@@ -16,7 +16,7 @@ from devenv.sync.core.entries import Entry, Kind, Tree, tracked_part
 from devenv.sync.core.merge import Conflict, Why
 from devenv.sync.endpoint import Endpoint, Wanted
 from devenv.sync.session import Session
-from devenv.sync.side.pack import Receiver
+from devenv.sync.side.receiver import Receiver
 from devenv.sync.side.stage import Stage
 from devenv.sync.words import printable
 

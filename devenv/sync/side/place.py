@@ -9,6 +9,7 @@ import time
 
 from . import memory, pack, trash
 from .apply import MOVING, OWN, Applier
+from .receiver import Receiver
 from .rules import MEANING, Matcher
 from .scan import RECORD, Scanner
 from .watch import POLL, Poller, Watcher
@@ -39,7 +40,7 @@ class Contents:
 
     def __init__(self, applier: Applier, wanted: "dict[bytes, str] | None") -> None:
         self.applier = applier
-        self.receiver = pack.Receiver(applier.contents, wanted)
+        self.receiver = Receiver(applier.contents, wanted)
 
     def __enter__(self) -> "Contents":
         return self

@@ -12,8 +12,9 @@ import time
 from . import renaming, wire
 from .ears import UNKNOWN, Ears, answer
 from .news import News
-from .pack import Broken, Receiver
+from .pack import Broken
 from .place import Place
+from .receiver import Receiver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 import pytest
 
 from devenv.sync.side import pack
+from devenv.sync.side.receiver import SMALL, Receiver
 from devenv.sync.side.stage import Stage
 
 BLOCK = pack.BLOCK
@@ -34,8 +35,8 @@ class Far:
         self.number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self.stage = Stage(self.number)
 
-    def receive(self, wanted: Mapping[bytes, str] | None, stream: bytes, cut: int = 1000) -> pack.Receiver:
-        receiver = pack.Receiver(self.stage, wanted)
+    def receive(self, wanted: Mapping[bytes, str] | None, stream: bytes, cut: int = 1000) -> Receiver:
+        receiver = Receiver(self.stage, wanted)
         try:
             for at in range(0, len(stream), cut):
                 receiver.feed(stream[at : at + cut])
@@ -182,7 +183,7 @@ def test_blocks_of_a_file_that_changed_there_are_found_out(root: pathlib.Path, f
 def test_a_disk_without_room_refuses_before_anything_is_written(
     root: pathlib.Path, far: Far, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = written(root, {"a": some(2 * pack.SMALL), "b": b"small"})
+    wanted = written(root, {"a": some(2 * SMALL), "b": b"small"})
     disk = os.statvfs(far.number)
     full = os.statvfs_result((4096, 4096, disk.f_blocks, 1000, 1000, *tuple(disk)[5:]))
     monkeypatch.setattr(os, "statvfs", lambda *_: full)
@@ -246,7 +247,7 @@ def test_blocks_without_end_are_refused(far: Far) -> None:
 def test_noise_is_broken_or_waits_for_more(far: Far) -> None:
     chance = random.Random(5)
     for _ in range(500):
-        receiver = pack.Receiver(far.stage, {digest(b"right"): ""})
+        receiver = Receiver(far.stage, {digest(b"right"): ""})
         try:
             receiver.feed(TOTAL + HEAD + place(0, 100) + chance.randbytes(chance.randrange(300)))
         except pack.Broken:

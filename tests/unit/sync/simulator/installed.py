@@ -19,6 +19,7 @@ from devenv.sync.side import (
     memory,
     pack,
     place,
+    receiver,
     renaming,
     scan,
     serve,
@@ -30,7 +31,7 @@ from tests.unit.sync.simulator.driven import at_once, in_turn
 from tests.unit.sync.simulator.kernel import Kernel
 from tests.unit.sync.simulator.system import as_os
 
-_MODULES = (apply, folders, making, memory, pack, place, renaming, scan, stage, taking, trash)
+_MODULES = (apply, folders, making, memory, pack, place, receiver, renaming, scan, stage, taking, trash)
 _FEW = 4  # deletions that nobody is asked about: there are only some ten files
 
 
