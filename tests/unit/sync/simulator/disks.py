@@ -91,6 +91,7 @@ class Disk:
         self.cycle = 0
         self.undurable: set[Inode] = set()
         self.untouchable = False
+        self.gives = False  # it is never changed, whatever happens
         self.taken_away: dict[Inode, tuple[int, str]] = {}  # what the engine should not have: when, why
         self.taken: set[str] = set()  # paths from which people took something, in this cycle
         self.steps: list[str] = []  # paths that the engine changed, in this cycle

@@ -196,7 +196,7 @@ class Ground:
         path = self._visible(disk, folder, name)
         if path is None:
             return
-        if disk.untouchable:
+        if disk.untouchable or disk.gives:
             self.forbid(f"{disk.name}:{path} is changed, where only a person wrote")
         disk.steps.append(path)
         disk.undurable.add(folder)

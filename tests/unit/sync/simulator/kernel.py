@@ -293,7 +293,7 @@ class Kernel(Ground):
             handle.disk.touch(handle.inode.parent)
         if (path := handle.disk.path(handle.inode)) is not None:
             handle.disk.steps.append(path)
-            if handle.disk.untouchable and not path.startswith(OWN):
+            if (handle.disk.untouchable or handle.disk.gives) and not path.startswith(OWN):
                 self.forbid(f"{handle.disk.name}:{path} has another mode, where only a person wrote")
 
     def utime(self, path: str, *, ns: tuple[int, int], dir_fd: int | None = None) -> None:

@@ -13,6 +13,7 @@ from devenv.sync.core.agreed import agreed
 from devenv.sync.core.changes import applied_where_it_fits
 from devenv.sync.core.entries import Kind, Tree, children_of, folder, is_folder, tracked_part
 from devenv.sync.core.guards import Replica, Side
+from devenv.sync.core.merge import Mode
 from devenv.sync.core.merge import merge as merging
 from devenv.sync.endpoint import LocalEndpoint
 from devenv.sync.remote import RemoteEndpoint
@@ -244,3 +245,11 @@ def new_folders_are_not_looked_into() -> list[Any]:
 @_mutant
 def beyond_the_wire_any_folder_is_the_known_one() -> list[Any]:
     return [_put(RemoteEndpoint, "_must_be", lambda self, known: None)]
+
+
+@_mutant
+def both_ways_are_open() -> list[Any]:
+    def merge(ancestor: Tree, host: Tree, container: Tree, mode: Mode, *more: Any) -> Any:
+        return merging(ancestor, host, container, Mode.TWO_WAY_SAFE, *more)
+
+    return [_put(session, "merge", merge)]

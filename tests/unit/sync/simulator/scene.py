@@ -11,6 +11,7 @@ import stat
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from devenv.sync.core.merge import Mode
 from devenv.sync.session import Report, Session
 from tests.unit.sync.simulator.disks import OWN, Crash, Disk
 from tests.unit.sync.simulator.driven import driven
@@ -65,6 +66,7 @@ class Scene:
         for disk in self.disks.values():
             disk.attributes = {} if schedule.attributes else None
             disk.untouchable = disk.name == schedule.alone
+            disk.gives = schedule.mode is (Mode.TO_CONTAINER if disk.name == "host" else Mode.TO_HOST)
         self._connect(*self.disks)
 
     # the engine's processes

@@ -32,6 +32,7 @@ AIMED = ("save", "put", "delete", "hold")
 DEATHS = ("crash", "kill", "orphan", "elsewhere", "recreate")
 HINTS = ("exact",) * 6 + ("late", "lost", "none", "missed")
 WIRE = 8  # one in so many goes over the wire: it costs more
+ONE_WAY = 20  # one in so many lets nothing go one of the two ways
 VOIDS = ("damage", "recreate", "empty", "unmount", "elsewhere", "rules", "full")
 
 
@@ -180,4 +181,7 @@ def schedule(seed: int) -> Schedule:
     maker = _Maker(seed)
     items = tuple(maker.items())
     wire = seed % WIRE == WIRE - 1
-    return Schedule(seed, items, maker.mode, maker.alone, maker.exchanges, maker.attributes, maker.pieces, wire)
+    mode = maker.mode
+    if seed % ONE_WAY == ONE_WAY // 2 and not maker.alone:
+        mode = (Mode.TO_CONTAINER, Mode.TO_HOST)[seed // ONE_WAY % 2]
+    return Schedule(seed, items, mode, maker.alone, maker.exchanges, maker.attributes, maker.pieces, wire)

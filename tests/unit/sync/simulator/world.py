@@ -227,7 +227,8 @@ class World(Scene):
             if stage is not None and any(name.startswith(MOVING) or not self._broken for name in stage.entries):
                 self.kernel.forbid(f"{disk.name}: {', '.join(stage.entries)} are left in the staging folder")
         host, container = seen
-        for path in sorted({*host, *container}):
+        gives = [found for found, disk in zip(seen, self.disks.values(), strict=True) if disk.gives]
+        for path in sorted(gives[0] if gives else {*host, *container}):  # what the other one has besides is its own
             if host.get(path) != container.get(path) and not any(_related(path, other) for other in odd):
                 here, there = _said(host.get(path)), _said(container.get(path))
                 self.kernel.forbid(f"{path} is {here} and {there}, and nobody says so")
