@@ -32,6 +32,7 @@ from tests.unit.sync.simulator.kernel import Kernel
 from tests.unit.sync.simulator.system import as_os
 
 _MODULES = (apply, folders, making, memory, pack, place, receiver, renaming, scan, stage, taking, trash)
+_SEVERAL = 3  # deletions that are not begun with while somebody writes
 _FEW = 4  # deletions that nobody is asked about: there are only some ten files
 
 
@@ -126,6 +127,7 @@ def simulated() -> Iterator[None]:
     put(LocalEndpoint, "_call", _alone)
     put(session, "isinstance", _isinstance)
     put(guards, "FEW_DELETIONS", _FEW)
+    put(session, "SEVERAL", _SEVERAL)
     _INSTALLED.lasts = True
     try:
         yield

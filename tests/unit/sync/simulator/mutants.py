@@ -253,3 +253,13 @@ def both_ways_are_open() -> list[Any]:
         return merging(ancestor, host, container, Mode.TWO_WAY_SAFE, *more)
 
     return [_put(session, "merge", merge)]
+
+
+@_mutant
+def nobody_waits_until_it_is_calm() -> list[Any]:
+    real = session.Session.cycle
+
+    async def cycle(self: session.Session, *args: Any, calm: bool = True, **named: Any) -> Any:
+        return await real(self, *args, **named)
+
+    return [_put(session.Session, "cycle", cycle)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 
 from devenv.errors import LinkError
+from devenv.sync import session
 from devenv.sync.core import guards
 from devenv.sync.core.entries import count_files
 from devenv.sync.core.guards import Halt
@@ -35,7 +36,7 @@ class World(Scene):
             return Hints(frozenset(), False)
         return heard
 
-    def cycle(self, how: str, allow: bool = False) -> Report | None:
+    def cycle(self, how: str, allow: bool = False, *, calm: bool = True) -> Report | None:
         """None where it came to no end."""
         self.kernel.now += _GAP
         before = {disk: disk.files() for disk in self.disks.values()}
@@ -53,13 +54,15 @@ class World(Scene):
         hints = {name: self._hints(end, how) for name, end in self.ends.items()}
         self.kernel.cycling = True
         try:
-            report = self._driven(self.session.cycle(hints["host"], hints["container"], allow_deletions=allow))
+            report = self._driven(
+                self.session.cycle(hints["host"], hints["container"], allow_deletions=allow, calm=calm)
+            )
         except BaseException as error:  # a whole group of them, mostly
             self._failed(error)
             return None
         finally:
             self.kernel.cycling = False
-        self._look(report, before, allow)
+        self._look(report, before, allow, calm)
         for name in must_halt:
             heard = hints[name]
             if report.halted is None and (heard is None or heard.lost or heard.dirty):
@@ -106,12 +109,13 @@ class World(Scene):
         if self.kernel.violated:
             raise Violation(self.kernel.violated[0])
 
-    def _look(self, report: Report, before: dict[Disk, list[tuple[str, Inode]]], allow: bool) -> None:
+    def _look(self, report: Report, before: dict[Disk, list[tuple[str, Inode]]], allow: bool, calm: bool) -> None:
         said = (
             f"halted: {report.halted.why.value}"
             if report.halted
             else ", ".join(
-                [f"{count} steps on the {side.value}" for side, count in report.done.items() if count]
+                (["somebody may be deleting"] if report.unsure else [])
+                + [f"{count} steps on the {side.value}" for side, count in report.done.items() if count]
                 + [f"{conflict.path}: {conflict.why.value}" for conflict in report.conflicts]
                 + [f"{failure.path} on the {failure.side.value}: {failure.why}" for failure in report.failures]
             )
@@ -120,13 +124,15 @@ class World(Scene):
         if self.kernel.fds:
             self.kernel.forbid(f"{len(self.kernel.fds)} files were left open")
         for disk in self.disks.values():
-            if report.halted is not None and disk.steps:
-                self.kernel.forbid(f"{disk.name}: {disk.steps[0]} was changed although it halted")
+            if (report.halted is not None or report.unsure) and disk.steps:
+                self.kernel.forbid(f"{disk.name}: {disk.steps[0]} was changed although it halted, or was not sure")
             if not disk.steps:
                 continue  # what people did is theirs
             gone = {path for path, _ in before[disk]} - {path for path, _ in disk.walk()} - disk.taken
             if not allow and len(gone) > max(guards.FEW_DELETIONS, guards.MANY_DELETIONS * len(before[disk]) + 1):
                 self.kernel.forbid(f"{disk.name}: {len(gone)} files went, and nobody was asked")
+            if not calm and len(gone) >= session.SEVERAL:
+                self.kernel.forbid(f"{disk.name}: {len(gone)} files went while somebody wrote")
         self._end()
 
     # to the end
@@ -140,7 +146,9 @@ class World(Scene):
                         self.arm(item)
                     elif item.action.what == "cycle":
                         allow = self.answer(self.halted) if self.halted is not None else False
-                        self.cycle(item.action.to, allow)
+                        report = self.cycle(item.action.to, allow, calm=allow or self.kernel.calls % 2 == 0)
+                        if report is not None and report.unsure:
+                            self.cycle("exact")  # as a pair does it, some time later
                     else:
                         self._do(item.action)
                         self._revive()
