@@ -91,8 +91,9 @@ class Taking(Folders):
         except (Meanwhile, OSError):
             try:
                 renaming.exchange(self._stage, made, folder, name)
-                if not self._is(self._stage, made, ours):
-                    # Somebody wrote into ours, or in its place, in that moment: that is the newest.
+                if not self._is(self._stage, made, ours, mode=False):
+                    # Somebody wrote into ours, or in its place, in that moment: that is the newest. Another mode of
+                    # ours is nothing for which a content may go.
                     renaming.exchange(self._stage, made, folder, name)
                     self._away(self._stage, made, path)
                 self._theirs = ""
@@ -156,18 +157,18 @@ class Taking(Folders):
         return bool(found.digest() == before[1])
 
     @classmethod
-    def _is(cls, folder: int, name: str, info: os.stat_result) -> bool:
-        return cls._same(os.lstat(name, dir_fd=folder), info)
+    def _is(cls, folder: int, name: str, info: os.stat_result, mode: bool = True) -> bool:
+        now = os.lstat(name, dir_fd=folder)
+        return cls._same(now, info) and (not mode or now.st_mode == info.st_mode)
 
     @staticmethod
     def _same(now: os.stat_result, info: os.stat_result) -> bool:
         """Whether it is the file that was looked at, unwritten since. Being moved changes its ctime."""
-        return (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_mode) == (
+        return (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns) == (
             info.st_dev,
             info.st_ino,
             info.st_size,
             info.st_mtime_ns,
-            info.st_mode,
         )
 
     def _away(

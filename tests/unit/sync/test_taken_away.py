@@ -53,6 +53,30 @@ def test_who_has_it_open_may_write_until_it_is_in_the_trash(
     place.close()
 
 
+def test_another_mode_of_ours_is_nothing_for_which_a_newer_content_goes(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editor saves ahead of the exchange, and somebody makes the file executable ahead of the one that takes it
+    back."""
+    target, newer = tmp_path / "a", tmp_path / "newer"
+    target.write_bytes(b"seen")
+    place, real, saved = Place(str(tmp_path)), renaming.exchange, []
+    place.scan(None)
+
+    def exchange(*args: Any) -> None:
+        if saved:
+            target.chmod(0o755)
+        else:
+            newer.write_bytes(b"newer")
+            saved.append(newer.replace(target))
+        real(*args)
+
+    monkeypatch.setattr(renaming, "exchange", exchange)
+    assert apply(place, b"seen", b"new") == [CHANGED]
+    assert (target.read_bytes(), trash(tmp_path)) == (b"newer", [])
+    place.close()
+
+
 def test_without_exchanging_a_newer_file_of_the_name_is_not_taken_for_the_old_one(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
