@@ -5,33 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import importlib
+import pkgutil
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from devenv.sync import endpoint, session
+from devenv.sync import endpoint, session, side
 from devenv.sync.core import guards
 from devenv.sync.endpoint import LocalEndpoint
-from devenv.sync.side import (
-    apply,
-    folders,
-    making,
-    memory,
-    pack,
-    place,
-    receiver,
-    renaming,
-    scan,
-    serve,
-    stage,
-    taking,
-    trash,
-)
+from devenv.sync.side import renaming, serve
 from tests.unit.sync.simulator.driven import at_once, in_turn
 from tests.unit.sync.simulator.kernel import Kernel
 from tests.unit.sync.simulator.system import as_os
 
-_MODULES = (apply, folders, making, memory, pack, place, receiver, renaming, scan, stage, taking, trash)
+_APART = ("ears", "main", "serve", "watch")  # streams, signals and inotify: nothing of the folder
+_MODULES = [
+    importlib.import_module(f"{side.__name__}.{module.name}")
+    for module in pkgutil.iter_modules(side.__path__)
+    if module.name not in _APART
+]
 _SEVERAL = 3  # deletions that are not begun with while somebody writes
 _FEW = 4  # deletions that nobody is asked about: there are only some ten files
 

@@ -63,12 +63,13 @@ class World(Scene):
         finally:
             self.kernel.cycling = False
         self._look(report, before, allow, calm)
+        looked = {name for name, heard in hints.items() if heard is None or heard.lost or heard.dirty}
         for name in must_halt:
-            heard = hints[name]
-            if report.halted is None and (heard is None or heard.lost or heard.dirty):
+            if report.halted is None and name in looked:
                 self.kernel.forbid(f"it went on although the root of the {name} is another one")
         self._must_halt = {}
-        self._renewed = self._renewed and not renewed  # under way: the next cycle finds it
+        # Under way, or where no hint came yet, the next cycle finds it.
+        self._renewed = self._renewed and not (renewed and "container" in looked)
         self.halted = report if report.halted is not None else None
         return report
 
