@@ -179,7 +179,9 @@ class Session:
         await self._each(dirty, recognise)
         if is_another(self._replicas[Side.HOST], ancestor.host):
             return Report(Halted(Halt.REPLICA, Side.HOST))
-        ancestor = await self._introduced(ancestor)
+        known, ancestor = ancestor.container, await self._introduced(ancestor)
+        if ancestor.container != known and Side.CONTAINER in dirty:
+            dirty[Side.CONTAINER] = None  # hints tell of the folder that was there before
         if ancestor.tree is None and len(dirty) == len(Side) and not any(dirty.values()):
             await self._each([Side.CONTAINER], look)
             if not await self._sent_ahead():

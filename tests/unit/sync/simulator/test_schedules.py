@@ -32,6 +32,21 @@ def test_a_folder_that_comes_under_way_is_not_taken_for_the_first() -> None:
         assert replaced_at_any_call() is not None
 
 
+def test_of_a_folder_that_comes_under_way_everything_is_looked_at() -> None:
+    """Hints tell of the one before: what it had is not there."""
+    items = (
+        Item(Action("save", "host", "e/a", text=b"0001")),
+        Item(Action("cycle", to="exact")),
+        Item(Action("save", "container", "b", text=b"0002"), "open", 5),
+        Item(Action("cycle", to="exact")),
+        Item(Action("cycle", to="none")),
+        Item(Action("checkout", "container", to="e/e/a d/b b d/e/a", text=b"0003"), "read", 2),
+        Item(Action("elsewhere", "container", to="d/e/a", text=b"0004"), "open", 1),
+        Item(Action("cycle", to="exact")),
+    )
+    assert run(Schedule(0, items)) is None
+
+
 @pytest.mark.parametrize("to", ["delete", "save"])
 def test_what_is_written_to_a_file_that_goes_is_kept_at_any_call(to: str) -> None:
     """By a program that has it open, until it is in the trash."""
