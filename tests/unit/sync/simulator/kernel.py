@@ -214,16 +214,16 @@ class Kernel(Ground):
         dst_dir_fd: int | None = None,
         follow_symlinks: bool = True,
     ) -> None:
-        disk, _, _, inode = self._removable(old, src_dir_fd, "link")
         _, folder, name = self._place(new, dst_dir_fd, "link")
+        disk, _, _, inode = self._removable(old, src_dir_fd, "link")
         if name in folder.entries:
             raise error(errno.EEXIST, new)
         self._changes(disk, folder, name)
         self.link(disk, folder, name, inode)
 
     def rename(self, old: str, new: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None) -> None:
-        disk, source, name, inode = self._removable(old, src_dir_fd, "rename")
         _, folder, to = self._place(new, dst_dir_fd, "rename")
+        disk, source, name, inode = self._removable(old, src_dir_fd, "rename")
         self._move(disk, source, name, inode, folder, to, True)
 
     replace = rename
