@@ -309,8 +309,8 @@ class RemoteEndpoint(Exchange):
         self._moved.clear()
         self._asks = False
         hints = await self._call("settle", lambda said: Hints(frozenset(_folders(said)), bool(said["lost"])))
-        told = self._taken()
-        return Hints(hints.dirty | told.dirty, hints.lost)
+        self._seen = set() if hints.lost else self._seen - hints.dirty  # it has not looked there again
+        return Hints(hints.dirty | self._taken().dirty, hints.lost)
 
     async def told(self) -> Hints:
         return await self.settle() if self._asks else self._taken()
@@ -354,6 +354,7 @@ class RemoteEndpoint(Exchange):
             self._seen.update(dirty)
         else:
             self._asks = True  # and whoever scans is told that it is another folder
+            self._seen.clear()
         if len(self._dirty) > _MOST_DIRTY or len(self._seen) > _MOST_DIRTY:
             raise wire.Broken("more news than anybody wants")
         if sum(map(len, self._offered.values())) + sum(map(len, contents.values())) > _MOST_OFFERED:

@@ -33,9 +33,10 @@ def _said(error: OSError) -> str:
 
 
 class Applier(Making, Taking):
-    """`seen(path)` is what the last scan found of a file: (device, inode, size, mtime, ctime) in nanoseconds, or None;
-    `told(path, info, digest)` hears of files that were made; `vouched(path)` says whether the key alone is proof of the
-    content. Use with `with`. Raises OSError when the root cannot be opened."""
+    """`seen(path, digest)` is what the last scan found of a file: (device, inode, size, mtime, ctime) in nanoseconds,
+    or None, also where it found another content than that; `told(path, info, digest)` hears of files that were made;
+    `vouched(path)` says whether the key alone is proof of the content. Use with `with`. Raises OSError when the root
+    cannot be opened."""
 
     def __enter__(self) -> "Applier":
         return self

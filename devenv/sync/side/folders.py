@@ -29,7 +29,7 @@ class Folders:
     def __init__(
         self,
         root: str,
-        seen: "Callable[[str], tuple[int, ...] | None]",
+        seen: "Callable[..., tuple[int, ...] | None]",
         algorithm: str = "sha256",
         umask: int = 0o022,
         told: "Callable[[str, os.stat_result, bytes], None] | None" = None,

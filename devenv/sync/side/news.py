@@ -25,6 +25,8 @@ class News:
         self.number = 0  # of the last frame
         self.given = set()  # type: set[bytes]
         """Contents that came from the host since the last frame: it has them."""
+        self.stepped = False
+        """Whether steps were made since the host was told a tree: what it takes for there is another one."""
 
     def hear(self, place: "Place") -> bool:
         """Whether there is anything to tell of what was written until now."""
@@ -49,7 +51,7 @@ class News:
         change = self._change(place, sent)
         if change is None:
             return None
-        if len(change) == 1:
+        if len(change) == 1 and not self.stepped:
             self.dirty = set()  # what was written there is what was there, or was looked at before
             return b"", place.tree
         packed = wire.packed(change)
@@ -68,7 +70,7 @@ class News:
             "lacking": place.lacking,
             "contents": [(digest.hex(), len(data)) for digest, data in contents.items()],
         }
-        self.dirty, self.given = set(), set()
+        self.dirty, self.given, self.stepped = set(), set(), False
         return wire.news(header, packed, list(contents.values())), place.tree
 
     def _change(self, place: "Place", sent: "Any") -> "Said":

@@ -137,11 +137,14 @@ class Scanner:
             raise PermissionError(errno.EACCES, tree[1], self.root)
         return tree
 
-    def key(self, path: str) -> "Key | None":
-        """What vouched for a file in the last scan."""
+    def key(self, path: str, digest: "bytes | None" = None) -> "Key | None":
+        """What vouched for a file in the last scan; for that content, where one is named: the host may not have heard
+        of the last scan yet."""
         folder, _, name = path.rpartition("/")
         record = self.known.get(folder, {}).get(name)
-        return None if record is None else _KEY.unpack_from(record)
+        if record is None or (digest is not None and record[_DIGEST:] != digest):
+            return None
+        return _KEY.unpack_from(record)
 
     def vouched(self, path: str) -> bool:
         """Whether nobody can have written to the file since without another key."""

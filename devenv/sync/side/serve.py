@@ -99,20 +99,22 @@ class Server:
         gc.disable()  # trees have no cycles, and looking for some takes as long as scanning
         try:
             while True:
-                kind, payload = self._idle(self._ears)
-                if kind == wire.REQUEST:
-                    self._armed = False
-                    self._answer(json.loads(payload.decode("ascii")))
-                elif kind == wire.ARM:
-                    self._armed = True
-                elif kind not in (wire.DATA, wire.END, wire.STOP):  # of a request that was refused, or done already
-                    raise wire.Broken("a frame of kind %d" % kind)
+                self._take_frame(*self._idle(self._ears))
         except EOFError:
             pass
         finally:
             self._ears.close()
             if self._place is not None:
                 self._place.close()
+
+    def _take_frame(self, kind: int, payload: bytes) -> None:
+        if kind == wire.REQUEST:
+            self._armed = False
+            self._answer(json.loads(payload.decode("ascii")))
+        elif kind == wire.ARM:
+            self._armed = True
+        elif kind not in (wire.DATA, wire.END, wire.STOP):  # of a request that was refused, or done already
+            raise wire.Broken("a frame of kind %d" % kind)
 
     def _idle(self, ears: "Ears") -> "tuple[int, bytes]":
         """The next frame. Until it comes the host is told what it wants to know at once."""
@@ -221,6 +223,7 @@ class Server:
     def _on_scan(self, place: Place, request: "Said") -> "Any":
         tree = place.scan(request["dirty"], request["rehash"])
         sent, self._sent = self._sent, tree
+        self._news.stepped = False
         if tree is None or tree[0] != "d":
             form, said = "whole", wire.say(tree)  # type: tuple[str, Any]
         elif request["base"] == "last" and sent is not None and sent[0] == "d":
@@ -264,6 +267,7 @@ class Server:
 
     def _on_apply(self, place: Place, request: "Said") -> "Any":
         steps = [(path, wire.hear(before), wire.hear(after)) for path, before, after in request["steps"]]
+        self._news.stepped = True
         self._news.given.update([after[1] for _, _, after in steps if after is not None and after[0] == "f"])
         if not request["contents"]:
             return place.apply(steps, request["cycle"])
@@ -318,4 +322,5 @@ class Server:
         return place.trashed()
 
     def _on_restore(self, place: Place, request: "Said") -> "Any":
+        self._news.stepped = True
         return place.restore(request["cycle"])

@@ -58,7 +58,9 @@ class Taking(Folders):
             return info
         if not stat.S_ISREG(info.st_mode):
             raise Meanwhile()
-        seen = self._seen(path)
+        if bool(info.st_mode & stat.S_IXUSR) is not before[2]:
+            raise Meanwhile()
+        seen = self._seen(path, before[1])
         now = (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns)
         if seen is None or tuple(seen) != now:
             raise Meanwhile()

@@ -354,3 +354,46 @@ async def test_whoever_deletes_is_given_a_moment(far: Far) -> None:
     await asyncio.wait_for(waiting, 10)
     tree = await far.end.scan((await far.end.told()).dirty)
     assert tree is not None and tree.children["c"] == folder({})
+
+
+async def test_what_was_made_and_is_gone_at_once_is_told(far: Far) -> None:
+    """The tree is then as it was told last, and not as the host knows it."""
+
+    async def contents() -> AsyncIterator[bytes]:
+        yield pack.of_contents([(entry(b"x").digest, b"x")])
+
+    assert await far.end.apply([Step("a/new", None, entry(b"x"))], "c", contents()) == [""]
+    (far.root / "a" / "new").unlink()
+    await asyncio.wait_for(far.end.wait(), 10)
+    assert (await far.end.told()).dirty == {"a"}
+
+
+async def test_a_step_fits_what_the_host_has_heard_of(far: Far) -> None:
+    """The far side has looked since: what it found is not what the step is about."""
+    await far.end._arm()
+    (far.root / "a" / "old").write_text("newer")
+    assert await far.knock() == 1
+    (result,) = await far.end.apply([Step("a/old", entry(b"a"), None)], "c")
+    assert result and (far.root / "a" / "old").read_text() == "newer"
+    await far.end.settle()
+    await far.end.scan()
+    await far.end._arm()
+    (far.root / "a" / "old").chmod(0o755)
+    assert await far.knock() > 1
+    (result,) = await far.end.apply([Step("a/old", entry(b"newer"), None)], "c")
+    assert result and (far.root / "a" / "old").exists(), "it can be executed now"
+
+
+async def test_what_is_only_named_is_looked_at_again(far: Far) -> None:
+    """Of news that were told before nothing is believed there."""
+    await far.end._arm()
+    (far.root / "a" / "new").write_text("x")
+    assert await far.knock() == 1
+    for number in range(news.MOST_CONTENTS // 100):
+        (far.root / "a" / f"{number:03}{'long' * 50}").write_text(os.urandom(100).hex())
+    for number in range(news.MOST_FOLDERS + 1):
+        (far.root / f"n{number}").mkdir()
+    hints = await far.end.settle()
+    assert {"", "a"} < hints.dirty
+    tree = await far.end.scan(frozenset({"a"}))
+    assert tree is not None and len(tree.children["a"].children) == 2 + news.MOST_CONTENTS // 100

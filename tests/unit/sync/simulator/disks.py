@@ -82,6 +82,7 @@ class Disk:
         self.dead = False
         self.space: int | None = None
         self.skew = 0  # of its clock, nanoseconds
+        self.of_before = False  # what is known of it may be what was there before the last things were written
         self.touched: set[str] = set()  # folders in which something happened since the last hints
         self.fresh: set[str] = set()  # folders that came since then
         self.attributes: dict[str, bytes] | None = {}  # of the root

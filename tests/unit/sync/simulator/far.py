@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
-import json
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
+from devenv.errors import LinkError
 from devenv.sync.core.changes import Step
 from devenv.sync.core.entries import Tree
 from devenv.sync.core.guards import Replica
-from devenv.sync.endpoint import Wanted
+from devenv.sync.endpoint import Hints, Wanted
 from devenv.sync.remote import RemoteEndpoint, _greeting
 from devenv.sync.side import pack, wire
 from devenv.sync.side.place import Place
@@ -26,6 +27,23 @@ T = TypeVar("T")
 
 class _Dry(BaseException):
     """Nothing has come yet."""
+
+
+class _Watch:
+    """The container's watcher."""
+
+    lacking = ""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def take(self) -> tuple[set[str], set[str], bool]:
+        found = self._disk.touched, self._disk.fresh, False
+        self._disk.touched, self._disk.fresh = set(), set()
+        return found
+
+    def close(self) -> None:
+        pass
 
 
 class Process:
@@ -92,20 +110,42 @@ class Process:
         self.look()
         while not self.ended and (self._in or self._closed or self._server._waiting):
             answers = False
-            try:
-                kind, payload = self._server._next()
-                answers = True
-                if kind == wire.REQUEST:
-                    self._server._answer(json.loads(payload))
-            except _Dry:
-                assert not answers, "a request that is not whole when the host waits for the answer"
-                return
-            except Crash:
-                self.ended = True
-            except Violation:  # it is noted
-                self.ended = True
-            except (EOFError, OSError, pack.Broken):  # the last one where a byte came wrong
-                self._leave()
+            with self._ending():
+                try:
+                    frame = self._server._next()
+                    answers = True
+                    self._server._take_frame(*frame)
+                except _Dry:
+                    assert not answers, "a request that is not whole when the host waits for the answer"
+                    return
+
+    @contextlib.contextmanager
+    def _ending(self) -> Iterator[None]:
+        try:
+            yield
+        except (Crash, Violation):  # the latter is noted
+            self.ended = True
+        except (EOFError, OSError, wire.Broken, pack.Broken):  # the last ones where a byte came wrong
+            self._leave()
+
+    def watch(self, disk: Disk) -> None:
+        """From now on it hears by itself of what is written."""
+        place = self.place
+        assert place is not None
+
+        def anew() -> None:
+            place._whole = True
+
+        place._rewatch = anew  # type: ignore[method-assign]
+        place.watcher, place._notify = _Watch(disk), lambda: None
+
+    def tell(self) -> None:
+        """What it has heard, where the host wants to hear of it."""
+        self.work()
+        with self._ending():
+            for _ in range(2):  # whoever deletes is given a moment
+                if self._server._armed and not self.ended:
+                    self._server._tell()
 
     def _leave(self) -> None:
         self.ended = True
@@ -171,12 +211,27 @@ class Near(End):
 class Far(End):
     """The container. Its process begins when the first thing is asked of it."""
 
-    def __init__(self, disk: Disk, link: Link, host_is_dead: Callable[[], bool], chance: random.Random) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        link: Link,
+        host_is_dead: Callable[[], bool],
+        chance: random.Random,
+        driven: Callable[[Coroutine[Any, Any, Any]], Any],
+        *,
+        news: bool,
+    ) -> None:
         self.disk, self.link, self._host_is_dead = disk, link, host_is_dead
         self.late: tuple[set[str], set[str]] = (set(), set())
         self._process = Process(link, chance)
         self._stream = Stream(self._process)
         self._remote: RemoteEndpoint | None = None
+        self._chance = chance if news else None
+        self._driven = driven
+        self.thorough = False
+        """Whether all that was written is asked for, each time."""
+        self.anew = False
+        """Whether all that was written is asked for the next time: what was said before counts no more."""
         self._expected: Tree = None
         self._ignored: frozenset[str] = frozenset()
 
@@ -198,6 +253,8 @@ class Far(End):
         await self._stream.write(wire.message(wire.REQUEST, hello))
         remote = RemoteEndpoint(self._stream, await _greeting(self._stream))  # type: ignore[arg-type]
         await remote.begin()
+        if self._chance is not None:
+            self._process.watch(self.disk)
         remote.expect(self._expected)
         self._remote = remote
         if self._ignored:
@@ -239,6 +296,49 @@ class Far(End):
     async def stage(self, contents: AsyncIterator[bytes], said: Collection[bytes]) -> None:
         arriving = self._arriving(contents)
         await self._over(self._asked(lambda remote: remote.stage(arriving, said)))
+
+    # news
+
+    def heard(self, late: bool) -> Hints:
+        """As the host has it from the process's own words, some of which are still on their way."""
+        remote = self._remote
+        if self._chance is None or remote is None:
+            return super().heard(late)
+        if late:
+            return Hints(frozenset(), False)
+        try:
+            return cast(Hints, self._driven(self._hear(remote, self._chance.random)))
+        except (OSError, LinkError):
+            return Hints(frozenset(), True)  # it is gone, as whoever asks next is told
+
+    async def _hear(self, remote: RemoteEndpoint, chance: Callable[[], float]) -> Hints:
+        self.disk.of_before = not self.thorough and not self.anew and chance() < 0.7
+        self.anew = False
+        if not self.disk.of_before:
+            return await remote.settle()
+        await self._rest(remote)
+        if chance() < 0.7:
+            self._process.tell()
+        if chance() < 0.7:
+            self._stream.idle()
+            for _ in range(8):
+                await asyncio.sleep(0)  # it arrives
+        return await remote.told()
+
+    def breathe(self) -> None:
+        """It may say something now."""
+        if self._chance is not None and self._remote is not None and self._chance.random() < 0.5:
+            self._process.tell()
+
+    def rest(self) -> None:
+        """The host waits for it to say something."""
+        if self._chance is not None and self._remote is not None and self._chance.random() < 0.7:
+            with contextlib.suppress(OSError, LinkError):
+                self._driven(self._rest(self._remote))
+
+    async def _rest(self, remote: RemoteEndpoint) -> None:
+        if not remote._armed:
+            await remote._arm()
 
     def _freshly(self, fresh: set[str]) -> None:
         if self._process.place is not None:

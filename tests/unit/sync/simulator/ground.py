@@ -222,7 +222,12 @@ class Ground:
                 self.calls,
                 f"{inode.was}: {inode.data!r} went, which the other side never had there",
             )
-        elif there is not None and there.data == inode.data and other.since[inode.was] < other.cycle:
+        elif (
+            there is not None
+            and there.data == inode.data
+            and other.since[inode.was] < other.cycle
+            and not other.of_before
+        ):
             disk.taken_away[inode] = (
                 self.calls,
                 f"{inode.was}: {inode.data!r} went, and the other side has it there still",

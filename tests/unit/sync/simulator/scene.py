@@ -21,7 +21,7 @@ from tests.unit.sync.simulator.ground import NEVER
 from tests.unit.sync.simulator.kernel import Kernel
 from tests.unit.sync.simulator.loop import Loop
 from tests.unit.sync.simulator.people import Action, People
-from tests.unit.sync.simulator.schedule import PATHS, Item, Schedule
+from tests.unit.sync.simulator.schedule import PATHS, WIRE, Item, Schedule
 
 T = TypeVar("T")
 
@@ -60,6 +60,7 @@ class Scene:
         self._forgotten = False  # by a person's word: what differs is a conflict then, whoever wrote it
         self._must_halt: dict[str, str] = {}  # side -> why
         self._names = 0
+        self.thorough = False  # `Far.thorough`
         self.session: Session
         self.halted: Report | None = None
         self.report: Report | None = None
@@ -92,7 +93,10 @@ class Scene:
 
     def _end_of(self, disk: Disk) -> End:
         if self.schedule.wire and disk.name == "container":
-            return Far(disk, self.links[disk.name], lambda: self._crashed, self._chance)
+            news = self.schedule.seed // WIRE % 2 == 1
+            far = Far(disk, self.links[disk.name], lambda: self._crashed, self._chance, self._driven, news=news)
+            far.thorough = self.thorough
+            return far
         return (Near if self.schedule.wire else End)(disk, self.links[disk.name], lambda: self._crashed)
 
     def _idle(self) -> bool:
@@ -133,6 +137,8 @@ class Scene:
 
     def _void_soon(self, inside: bool) -> None:
         """What a cycle has already decided may still be done."""
+        if isinstance(end := self.ends["container"], Far):
+            end.anew = True
         if inside:
             self._voids = True
             for disk in self.disks.values():
@@ -268,6 +274,7 @@ class Scene:
 
     def _unmount(self, action: Action, inside: bool) -> None:
         self.disks[action.side].absent = True
+        self.disks[action.side].touched.add("")
         if not inside:
             self._must_halt[action.side] = "gone"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 
 from devenv.errors import LinkError
 from devenv.sync import session
@@ -15,6 +16,7 @@ from devenv.sync.session import Report
 from devenv.sync.side.apply import MOVING
 from tests.unit.sync.simulator.disks import Crash, Disk, Inode, Violation
 from tests.unit.sync.simulator.ends import End
+from tests.unit.sync.simulator.far import Far
 from tests.unit.sync.simulator.installed import install
 from tests.unit.sync.simulator.scene import Scene
 
@@ -51,8 +53,8 @@ class World(Scene):
         if self.halted is not None or self._everything:
             how = "none"  # as a pair does it after a halt, and with new rules
         self._everything = False
-        hints = {name: self._hints(end, how) for name, end in self.ends.items()}
         self.kernel.cycling = True
+        hints = {name: self._hints(end, how) for name, end in self.ends.items()}
         try:
             report = self._driven(
                 self.session.cycle(hints["host"], hints["container"], allow_deletions=allow, calm=calm)
@@ -64,6 +66,7 @@ class World(Scene):
             self.kernel.cycling = False
         self._look(report, before, allow, calm)
         looked = {name for name, heard in hints.items() if heard is None or heard.lost or heard.dirty}
+        looked -= {name for name, disk in self.disks.items() if disk.of_before}  # what was said before that happened
         for name in must_halt:
             if report.halted is None and name in looked:
                 self.kernel.forbid(f"it went on although the root of the {name} is another one")
@@ -71,7 +74,12 @@ class World(Scene):
         # Under way, or where no hint came yet, the next cycle finds it.
         self._renewed = self._renewed and not (renewed and "container" in looked)
         self.halted = report if report.halted is not None else None
+        self._container(Far.rest)
         return report
+
+    def _container(self, does: Callable[[Far], None]) -> None:
+        if isinstance(end := self.ends["container"], Far):
+            does(end)
 
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, BaseExceptionGroup):
@@ -153,6 +161,7 @@ class World(Scene):
                             self.cycle("exact")  # as a pair does it, some time later
                     else:
                         self._do(item.action)
+                        self._container(Far.breathe)
                         self._revive()
                 self._quiet()
             finally:
@@ -203,6 +212,8 @@ class World(Scene):
             if self._must_halt.get(name) == "gone":
                 del self._must_halt[name]
             self.people.allow(disk)
+        self.thorough = True
+        self._container(_thoroughly)
         allow = False
         how = "none" if self._missed else "exact"
         for _ in range(QUIET):
@@ -245,6 +256,10 @@ class World(Scene):
         alone = self.schedule.alone and not self._broken and not self._forgotten
         if alone and any(conflict.why is Why.BOTH_CHANGED for conflict in report.conflicts):
             self.kernel.forbid("a conflict with nobody")
+
+
+def _thoroughly(end: Far) -> None:
+    end.thorough = True
 
 
 def _related(path: str, other: str) -> bool:
