@@ -139,7 +139,7 @@ class Scene:
         """What a cycle has already decided may still be done."""
         if isinstance(end := self.ends["container"], Far):
             end.anew = True
-        if inside:
+        if inside and self.kernel.cycling:  # and not while the container only says what it has heard
             self._voids = True
             for disk in self.disks.values():
                 disk.still = [(path, inode.data) for path, inode in disk.files()]
