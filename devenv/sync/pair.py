@@ -345,7 +345,11 @@ class Pair:
         self._far = await self._open(self._rules)
         self._hearing.connected(self._far)
         self._full = set(Side)
-        self._session = Session(self._host, self._far, self._store, _cycle_name, self._ruler.mode())
+        mode = self._ruler.mode()
+        if self._left is not None:
+            self._session, self._left = self._left.resumed(self._far, mode), None
+        else:
+            self._session = Session(self._host, self._far, self._store, _cycle_name, mode)
         self.why = ""
         if self.state is State.OFFLINE:
             self._set(State.WORKING)
