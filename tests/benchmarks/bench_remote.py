@@ -29,7 +29,7 @@ def measure(ground: Ground, scale: float) -> Iterator[Figure]:
         host.introduce(user, _NAME, address="127.0.0.1", port=network.port)
         trip = round_trip(network.port)
         yield Figure("the way to the other machine, there and back", "ms", trip)
-        trips = Goal(trip + 30, "value")
+        trips = Goal(round(trip) + 30, "value")
         volume = ground.place(
             "far",
             workspaceMount="source=devenv-benchmark-far,target=/workspaces/far,type=volume",
