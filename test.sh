@@ -92,7 +92,7 @@ case "$mode" in
   all)
     state=$("$python" -c 'from tests.kit import rig; print(rig.state())')
     DEVENV_SETUP_PYTHON=$python flock "$state/remote-images.lock" tests/rig/images.sh remote >"$state/remote-images.log" 2>&1 &
-    "$python" -m pytest -n 4 --dist loadfile --no-loadscope-reorder --reruns 2 -r aR \
+    "$python" -m pytest -n 3 --dist loadfile --no-loadscope-reorder --reruns 2 -r aR \
       tests/e2e tests/integration tests/contract tests/unit || rc=$?
     ;;
   quick) DEVENV_SCHEDULES=${DEVENV_SCHEDULES:-10000} "$python" -m pytest -n 2 --dist loadfile tests/unit tests/contract || rc=$? ;;

@@ -19,7 +19,9 @@ from devenv.sync.core.entries import folder
 from devenv.sync.endpoint import Endpoint, Hints, LocalEndpoint, Wanted
 from devenv.sync.pair import Pair
 from devenv.sync.remote import RemoteEndpoint
-from devenv.sync.side import news, pack
+from devenv.sync.side import news, pack, wire
+from devenv.sync.side.place import Place
+from devenv.sync.side.serve import Server
 from tests.unit.sync.test_pair import Rules
 from tests.unit.sync.test_remote import connected, entry
 
@@ -340,20 +342,41 @@ async def test_another_folder_in_the_place_is_recognised_before_its_news_are_bel
     assert tree is not None and tree.children["a"] == folder({})
 
 
-async def test_whoever_deletes_is_given_a_moment(far: Far) -> None:
+def test_whoever_deletes_is_given_a_moment(tmp_path: pathlib.Path) -> None:
     """Much that is being deleted is then seen as much."""
-    (far.root / "c").mkdir()
-    for number in range(20):
-        (far.root / "c" / f"f{number}").touch()
-    await far.end.settle()
-    await far.end.scan()
-    waiting = asyncio.create_task(far.end.wait())
-    for number in range(20):
-        (far.root / "c" / f"f{number}").unlink()
-        await asyncio.sleep(0.002)
-    await asyncio.wait_for(waiting, 10)
-    tree = await far.end.scan((await far.end.told()).dirty)
-    assert tree is not None and tree.children["c"] == folder({})
+    for number in range(3):
+        (tmp_path / f"f{number}").touch()
+    out, sink = os.pipe()
+    os.set_blocking(out, False)
+
+    def said() -> list[int]:
+        try:
+            return [kind for kind, _ in wire.Frames().feed(os.read(out, 1 << 16))]
+        except BlockingIOError:
+            return []
+
+    server = Server(-1, sink)
+    place = server._place = Place(str(tmp_path))
+    place.watch(lambda: None)
+    server._sent = place.scan(None)
+    place.settle()
+    try:
+        for wait in (False, True):  # something new is told at once
+            server._armed = True
+            if wait:
+                (tmp_path / "f0").unlink()
+            else:
+                (tmp_path / "new").touch()
+            server._tell()
+            assert (said(), server._due is None) == (([], False) if wait else ([wire.NEWS], True))
+        (tmp_path / "f1").unlink()
+        server._tell()
+        assert (said(), server._armed) == ([wire.NEWS], False)
+        assert server._sent is not None and set(server._sent[1]) == {"f2", "new"}
+    finally:
+        place.close()
+        os.close(out)
+        os.close(sink)
 
 
 async def test_what_was_made_and_is_gone_at_once_is_told(far: Far) -> None:
