@@ -344,9 +344,9 @@ class Pair:
             await self._host.use_rules(self._rules)
         self._far = await self._open(self._rules)
         self._hearing.connected(self._far)
+        self._full = set(Side)
         mode = self._ruler.mode()
         if self._left is not None:
-            self._full.add(Side.CONTAINER)
             self._session, self._left = self._left.resumed(self._far, mode), None
         else:
             self._session = Session(self._host, self._far, self._store, _cycle_name, mode)

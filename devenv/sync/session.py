@@ -72,12 +72,9 @@ class Session:
 
     def resumed(self, container: Endpoint, mode: Mode | ModeOf) -> Session:
         """The same pair over another connection to the container. What was agreed on is known and need not be read
-        again, and where the last cycle came to its end, nor is this machine's folder: hints tell what is written there
-        meanwhile. This one is done with."""
+        again: what is equal in it and in the trees of this machine stays the same object. This one is done with."""
         new = Session(self.host, container, self._store, self._name, mode)
         new._ancestor = self._ancestor
-        if Side.HOST in self._trees:
-            new._trees[Side.HOST], new._replicas[Side.HOST] = self._trees[Side.HOST], self._replicas[Side.HOST]
         if self._ancestor is not None and isinstance(container, Expecting):
             container.expect(self._ancestor.tree)
         return new
